@@ -66,8 +66,12 @@ impl DumpRequest {
                 Long("process") => process = Some(arguments.value()?.parse()?),
                 Long("thread") => thread = Some(arguments.value()?.parse()?),
                 Long("file") => file = Some(PathBuf::from(arguments.value()?)),
-                Long("inspector-url") => inspector = Some(InspectorAddress::Url(arguments.value()?.string()?)),
-                Long("inspector-port") => inspector = Some(InspectorAddress::Port(arguments.value()?.parse()?)),
+                Long("inspector-url") => {
+                    inspector = Some(InspectorAddress::Url(arguments.value()?.string()?))
+                }
+                Long("inspector-port") => {
+                    inspector = Some(InspectorAddress::Port(arguments.value()?.parse()?))
+                }
                 _ => return Err(argument.unexpected().into()),
             }
         }
@@ -77,9 +81,13 @@ impl DumpRequest {
             return Err(UsageError::RelativeFile { file });
         }
         Ok(DumpRequest {
-            process: process.ok_or(UsageError::Missing { option: "--process" })?,
+            process: process.ok_or(UsageError::Missing {
+                option: "--process",
+            })?,
             thread: thread.ok_or(UsageError::Missing { option: "--thread" })?,
-            inspector: inspector.ok_or(UsageError::Missing { option: "--inspector-url or --inspector-port" })?,
+            inspector: inspector.ok_or(UsageError::Missing {
+                option: "--inspector-url or --inspector-port",
+            })?,
             file,
         })
     }
@@ -163,7 +171,10 @@ impl Answer {
         let answer = line.strip_suffix(b"\n").and_then(Answer::parse);
         answer.map(Some).ok_or_else(|| {
             let text = String::from_utf8_lossy(&line).into_owned();
-            io::Error::new(io::ErrorKind::InvalidData, format!("the helper's answer was cut short or is none: {text:?}"))
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the helper's answer was cut short or is none: {text:?}"),
+            )
         })
     }
 
@@ -173,10 +184,15 @@ impl Answer {
         } else if let Some(rest) = line.strip_prefix(COMPLETE) {
             let space = rest.iter().position(|&byte| byte == b' ')?;
             let bytes = std::str::from_utf8(&rest[..space]).ok()?.parse().ok()?;
-            Some(Answer::Complete { bytes, file: path_from(&rest[space + 1..])? })
+            Some(Answer::Complete {
+                bytes,
+                file: path_from(&rest[space + 1..])?,
+            })
         } else {
             let reason = line.strip_prefix(FAILED)?;
-            Some(Answer::Failed { reason: String::from_utf8_lossy(reason).into_owned() })
+            Some(Answer::Failed {
+                reason: String::from_utf8_lossy(reason).into_owned(),
+            })
         }
     }
 }
@@ -210,7 +226,10 @@ mod tests {
     }
 
     fn complete(file: impl Into<PathBuf>) -> Answer {
-        Answer::Complete { bytes: 112_345_678, file: file.into() }
+        Answer::Complete {
+            bytes: 112_345_678,
+            file: file.into(),
+        }
     }
 
     #[test]
@@ -221,7 +240,11 @@ mod tests {
 
     #[test]
     fn a_path_may_hold_spaces_and_newlines() {
-        for path in ["/tmp/a b  c.heapsnapshot ", "/tmp/a\nconnected\nfailed b", "/tmp/ends with\n"] {
+        for path in [
+            "/tmp/a b  c.heapsnapshot ",
+            "/tmp/a\nconnected\nfailed b",
+            "/tmp/ends with\n",
+        ] {
             assert_eq!(read_back(&[complete(path)]), [complete(path)]);
         }
     }
@@ -236,8 +259,13 @@ mod tests {
 
     #[test]
     fn a_reason_is_kept_word_by_word() {
-        let failed = Answer::Failed { reason: "no space left: free some,\nor choose another folder".into() };
-        assert_eq!(read_back(&[Answer::Connected, failed.clone()]), [Answer::Connected, failed]);
+        let failed = Answer::Failed {
+            reason: "no space left: free some,\nor choose another folder".into(),
+        };
+        assert_eq!(
+            read_back(&[Answer::Connected, failed.clone()]),
+            [Answer::Connected, failed]
+        );
     }
 
     #[test]
@@ -251,7 +279,14 @@ mod tests {
 
     #[test]
     fn an_answer_cut_short_is_an_error() {
-        for cut in ["connec", "complete 12", "complete 12 /tmp/x.heapsna", "complete x /tmp/y\n", "failed", "hello\n"] {
+        for cut in [
+            "connec",
+            "complete 12",
+            "complete 12 /tmp/x.heapsna",
+            "complete x /tmp/y\n",
+            "failed",
+            "hello\n",
+        ] {
             let error = Answer::read_from(&mut cut.as_bytes()).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{cut}");
         }
@@ -271,7 +306,12 @@ mod tests {
         }
 
         fn request(inspector: InspectorAddress, file: impl Into<PathBuf>) -> DumpRequest {
-            DumpRequest { process: 4711, thread: 3, inspector, file: file.into() }
+            DumpRequest {
+                process: 4711,
+                thread: 3,
+                inspector,
+                file: file.into(),
+            }
         }
 
         fn arguments_after_the_command(request: &DumpRequest) -> lexopt::Parser {
@@ -280,10 +320,15 @@ mod tests {
 
         #[test]
         fn the_helper_understands_what_the_addon_asks() {
-            let url = InspectorAddress::Url("ws://127.0.0.1:9229/0f2c936f-b1cd-4ac9-aab3-f63b0f33d55e".into());
+            let url = InspectorAddress::Url(
+                "ws://127.0.0.1:9229/0f2c936f-b1cd-4ac9-aab3-f63b0f33d55e".into(),
+            );
             for inspector in [url, InspectorAddress::Port(9229)] {
                 let request = request(inspector, "/tmp/-x y%n\n=.heapsnapshot");
-                assert_eq!(DumpRequest::parse(arguments_after_the_command(&request)).unwrap(), request);
+                assert_eq!(
+                    DumpRequest::parse(arguments_after_the_command(&request)).unwrap(),
+                    request
+                );
             }
         }
 
@@ -291,32 +336,68 @@ mod tests {
         #[test]
         fn the_file_need_not_be_utf_8() {
             use std::os::unix::ffi::OsStringExt;
-            let request = request(InspectorAddress::Port(1), OsString::from_vec(b"/tmp/\xff".to_vec()));
-            assert_eq!(DumpRequest::parse(arguments_after_the_command(&request)).unwrap(), request);
+            let request = request(
+                InspectorAddress::Port(1),
+                OsString::from_vec(b"/tmp/\xff".to_vec()),
+            );
+            assert_eq!(
+                DumpRequest::parse(arguments_after_the_command(&request)).unwrap(),
+                request
+            );
         }
 
         #[test]
         fn what_is_missing_is_named() {
             let rules: [(&[&str], &str); 4] = [
-                (&["--thread", "0", "--file", "/x", "--inspector-port", "1"], "--process"),
-                (&["--process", "1", "--file", "/x", "--inspector-port", "1"], "--thread"),
-                (&["--process", "1", "--thread", "0", "--inspector-port", "1"], "--file"),
-                (&["--process", "1", "--thread", "0", "--file", "/x"], "--inspector-url"),
+                (
+                    &["--thread", "0", "--file", "/x", "--inspector-port", "1"],
+                    "--process",
+                ),
+                (
+                    &["--process", "1", "--file", "/x", "--inspector-port", "1"],
+                    "--thread",
+                ),
+                (
+                    &["--process", "1", "--thread", "0", "--inspector-port", "1"],
+                    "--file",
+                ),
+                (
+                    &["--process", "1", "--thread", "0", "--file", "/x"],
+                    "--inspector-url",
+                ),
             ];
             for (arguments, missing) in rules {
-                assert!(parse(arguments).unwrap_err().to_string().contains(missing), "{missing}");
+                assert!(
+                    parse(arguments).unwrap_err().to_string().contains(missing),
+                    "{missing}"
+                );
             }
         }
 
         #[test]
         fn a_relative_file_is_refused() {
-            let error = parse(&["--process", "1", "--thread", "0", "--file", "x", "--inspector-port", "1"]).unwrap_err();
+            let error = parse(&[
+                "--process",
+                "1",
+                "--thread",
+                "0",
+                "--file",
+                "x",
+                "--inspector-port",
+                "1",
+            ])
+            .unwrap_err();
             assert!(matches!(error, UsageError::RelativeFile { .. }));
         }
 
         #[test]
         fn an_unknown_option_is_refused() {
-            assert!(parse(&["--proces", "1"]).unwrap_err().to_string().contains("--proces"));
+            assert!(
+                parse(&["--proces", "1"])
+                    .unwrap_err()
+                    .to_string()
+                    .contains("--proces")
+            );
         }
     }
 }

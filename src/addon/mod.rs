@@ -72,7 +72,9 @@ enum ArmError {
     Thread(#[from] NoThread),
     #[error("another copy of node-oom-heapdump watches this thread already: load one copy only")]
     Armed,
-    #[error("the working directory cannot be read ({0}), so the dump's name cannot be resolved: give `name` as an absolute path")]
+    #[error(
+        "the working directory cannot be read ({0}), so the dump's name cannot be resolved: give `name` as an absolute path"
+    )]
     WorkingDirectory(std::io::Error),
 }
 
@@ -111,7 +113,9 @@ pub fn arm(env: Env, options: ArmOptions) -> Result<()> {
 #[napi]
 pub fn set_inspector_url(url: Option<String>) -> Result<()> {
     *INSPECTOR_URL.lock().unwrap_or_else(PoisonError::into_inner) = url;
-    ARMED.with_borrow_mut(|slot| slot.as_mut().map_or(Ok(()), Armed::prepare_helper)).map_err(Into::into)
+    ARMED
+        .with_borrow_mut(|slot| slot.as_mut().map_or(Ok(()), Armed::prepare_helper))
+        .map_err(Into::into)
 }
 
 /// What the watch of the calling thread has seen; `null` where nothing is watched.
@@ -167,7 +171,10 @@ impl Armed {
         if let Some(url) = inspector_url() {
             self.request.inspector = InspectorAddress::Url(url);
         }
-        Monitor::of_this_process()?.prepare(self.request.thread, Helper::new(&self.executable, &self.request));
+        Monitor::of_this_process()?.prepare(
+            self.request.thread,
+            Helper::new(&self.executable, &self.request),
+        );
         Ok(())
     }
 
@@ -177,7 +184,11 @@ impl Armed {
         WatchStatus {
             limit_bytes: watch.limit as f64,
             used_bytes: self.isolate.used_now() as f64,
-            dumps: outcome.files.iter().map(|file| file.to_string_lossy().into_owned()).collect(),
+            dumps: outcome
+                .files
+                .iter()
+                .map(|file| file.to_string_lossy().into_owned())
+                .collect(),
             failure: outcome.failure,
             inspector_url: inspector_url(),
         }
@@ -185,5 +196,8 @@ impl Armed {
 }
 
 fn inspector_url() -> Option<String> {
-    INSPECTOR_URL.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    INSPECTOR_URL
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
 }
