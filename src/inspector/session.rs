@@ -34,10 +34,14 @@ impl<T: Transport> Session<T> {
         if found == json!(expected) {
             return Ok(());
         }
+        let found = match found.as_u64() {
+            Some(process) => format!("process {process}"),
+            None => "no Node process".into(),
+        };
         Err(Error::Stranger {
             address: self.transport.address(),
             expected,
-            found: found.to_string(),
+            found,
         })
     }
 
