@@ -5,3 +5,5 @@
 //! takes the snapshot and is the only one that writes files. `ARCHITECTURE.md` has the map and the flow of data.
 
 pub mod request;
+#[cfg(feature = "addon")]
+pub mod watch;
