@@ -23,8 +23,10 @@ const SEMI_SPACES: u64 = 3;
 pub struct LimitSources<'a> {
     /// `HeapStatistics::heap_size_limit` in bytes, read before a near-heap-limit callback has raised the limit.
     pub heap_size_limit: u64,
-    /// The flags of the process. A worker with an `execArgv` of its own lives under those of the process, too.
-    pub options: &'a NodeOptions,
+    /// `process.execArgv`. Where a worker was given an `execArgv` of its own, V8's flags still are those of the process.
+    pub exec_argv: &'a [String],
+    /// `process.env.NODE_OPTIONS`, empty when unset.
+    pub node_options: &'a str,
     /// `worker_threads.resourceLimits.maxYoungGenerationSizeMb`, which Node fills in when the application did not give
     /// it; `None` on the main thread.
     pub worker_young_generation_mb: Option<f64>,
@@ -51,13 +53,13 @@ pub fn old_generation_limit(sources: &LimitSources<'_>) -> u64 {
 /// `Heap::max_semi_space_size_`: the first of V8's sources that is set, rounded up to a power of two.
 fn max_semi_space(sources: &LimitSources<'_>) -> u64 {
     let sizing = YoungGenerationSizing::of(sources.v8_version);
-    let options = sources.options;
+    let options = NodeOptions::new(sources.node_options, sources.exec_argv);
     let semi_space = if ONE_MB_SWITCHES.iter().any(|switch| options.is_on(switch)) {
         MB
-    } else if let Some(semi_space) = megabytes(options, "max-semi-space-size") {
+    } else if let Some(semi_space) = megabytes(&options, "max-semi-space-size") {
         semi_space
-    } else if let Some(heap) = megabytes(options, "max-heap-size") {
-        match old_generation_flag(options, sources.memory) {
+    } else if let Some(heap) = megabytes(&options, "max-heap-size") {
+        match old_generation_flag(&options, sources.memory) {
             Some(old_generation) => heap.saturating_sub(old_generation) / SEMI_SPACES,
             None => sizing.semi_space_in_heap(heap),
         }
@@ -211,7 +213,6 @@ mod tests {
                 panic!("{line}")
             };
             let exec_argv: Vec<String> = exec_argv.split_whitespace().map(str::to_owned).collect();
-            let options = NodeOptions::new(variable, &exec_argv);
             assert_eq!(versions.len(), VERSIONS.len(), "{line}");
             for (cell, v8_version) in versions
                 .iter()
@@ -226,7 +227,8 @@ mod tests {
                 };
                 let sources = LimitSources {
                     heap_size_limit: bytes(heap_size_limit),
-                    options: &options,
+                    exec_argv: &exec_argv,
+                    node_options: variable,
                     worker_young_generation_mb: young,
                     memory: bytes(memory),
                     v8_version,
@@ -243,13 +245,12 @@ mod tests {
     }
 
     fn limit(flag: &str, heap_size_limit: u64, v8_version: &str) -> u64 {
-        let options = NodeOptions::new(flag, &[]);
-        let memory = 16 * 1024 * MB;
         old_generation_limit(&LimitSources {
             heap_size_limit,
-            options: &options,
+            exec_argv: &[],
+            node_options: flag,
             worker_young_generation_mb: None,
-            memory,
+            memory: 16 * 1024 * MB,
             v8_version,
         })
     }
