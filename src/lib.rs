@@ -4,6 +4,17 @@
 //! V8's garbage collector and asks for a dump. The **helper** (feature `helper`, `main.rs`) is a process of its own; it
 //! takes the snapshot and is the only one that writes files. `ARCHITECTURE.md` has the map and the flow of data.
 
+#[cfg(feature = "addon")]
+pub mod addon;
+#[cfg(feature = "helper")]
+pub mod dump;
+#[cfg(feature = "helper")]
+pub mod inspector;
+pub mod message;
+#[cfg(feature = "addon")]
+pub mod monitor;
 pub mod request;
+#[cfg(feature = "addon")]
+pub mod v8;
 #[cfg(feature = "addon")]
 pub mod watch;

@@ -4,6 +4,7 @@
 //! Both ends are in this file, so they cannot come to disagree. It knows nothing of how a dump is made.
 
 use std::ffi::OsString;
+use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
 /// The helper's subcommand that serves a [`DumpRequest`].
@@ -50,6 +51,67 @@ impl DumpRequest {
         arguments.extend(inspector);
         arguments
     }
+
+    /// Reads what follows [`DUMP_COMMAND`] on the command line; the reverse of [`DumpRequest::to_arguments`].
+    ///
+    /// # Errors
+    /// Any option that is unknown, missing or out of range.
+    #[cfg(feature = "helper")]
+    pub fn parse(mut arguments: lexopt::Parser) -> Result<DumpRequest, UsageError> {
+        use lexopt::prelude::*;
+
+        let (mut process, mut thread, mut inspector, mut file) = (None, None, None, None);
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("process") => process = Some(arguments.value()?.parse()?),
+                Long("thread") => thread = Some(arguments.value()?.parse()?),
+                Long("file") => file = Some(PathBuf::from(arguments.value()?)),
+                Long("inspector-url") => {
+                    inspector = Some(InspectorAddress::Url(arguments.value()?.string()?))
+                }
+                Long("inspector-port") => {
+                    inspector = Some(InspectorAddress::Port(arguments.value()?.parse()?))
+                }
+                _ => return Err(argument.unexpected().into()),
+            }
+        }
+
+        let file = file.ok_or(UsageError::Missing { option: "--file" })?;
+        if !file.is_absolute() {
+            return Err(UsageError::RelativeFile { file });
+        }
+        Ok(DumpRequest {
+            process: process.ok_or(UsageError::Missing {
+                option: "--process",
+            })?,
+            thread: thread.ok_or(UsageError::Missing { option: "--thread" })?,
+            inspector: inspector.ok_or(UsageError::Missing {
+                option: "--inspector-url or --inspector-port",
+            })?,
+            file,
+        })
+    }
+}
+
+/// Why a command line is no [`DumpRequest`].
+#[cfg(feature = "helper")]
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// An unknown option, or a value that is out of range.
+    #[error("{0}; see --help")]
+    Option(#[from] lexopt::Error),
+    /// An option that has no default.
+    #[error("{option} is missing; see --help")]
+    Missing {
+        /// The option, as it is typed.
+        option: &'static str,
+    },
+    /// The helper's working directory is no place to resolve a name against.
+    #[error("--file must be an absolute path, not {}", file.display())]
+    RelativeFile {
+        /// The path that was given.
+        file: PathBuf,
+    },
 }
 
 /// What the helper tells the addon, in this order: at most one `Connected`, then exactly one of the others.
@@ -70,4 +132,272 @@ pub enum Answer {
         /// One sentence: what happened and what to do.
         reason: String,
     },
+}
+
+impl Answer {
+    /// Sends this answer in one piece: `connected`, `complete <bytes> <path>` or `failed <reason>`, and a newline.
+    ///
+    /// A path may hold any byte but NUL, newlines too. It therefore comes last and runs to the end of the stream.
+    pub fn write_to(&self, output: &mut impl Write) -> io::Result<()> {
+        let mut line = match self {
+            Answer::Connected => CONNECTED.to_vec(),
+            Answer::Complete { bytes, file } => {
+                let mut line = COMPLETE.to_vec();
+                line.extend_from_slice(bytes.to_string().as_bytes());
+                line.push(b' ');
+                line.extend_from_slice(file.as_os_str().as_encoded_bytes());
+                line
+            }
+            Answer::Failed { reason } => [FAILED, reason.as_bytes()].concat(),
+        };
+        line.push(b'\n');
+        output.write_all(&line)?;
+        output.flush()
+    }
+
+    /// Waits for the next answer. `None` is the end of the stream.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidData`] when the bytes are no answer, or one that was cut short.
+    pub fn read_from(input: &mut impl BufRead) -> io::Result<Option<Answer>> {
+        let mut line = Vec::new();
+        input.read_until(b'\n', &mut line)?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        if line.strip_suffix(b"\n") != Some(CONNECTED) {
+            input.read_to_end(&mut line)?;
+        }
+        let answer = line.strip_suffix(b"\n").and_then(Answer::parse);
+        answer.map(Some).ok_or_else(|| {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the helper's answer was cut short or is none: {text:?}"),
+            )
+        })
+    }
+
+    fn parse(line: &[u8]) -> Option<Answer> {
+        if line == CONNECTED {
+            Some(Answer::Connected)
+        } else if let Some(rest) = line.strip_prefix(COMPLETE) {
+            let space = rest.iter().position(|&byte| byte == b' ')?;
+            let bytes = std::str::from_utf8(&rest[..space]).ok()?.parse().ok()?;
+            Some(Answer::Complete {
+                bytes,
+                file: path_from(&rest[space + 1..])?,
+            })
+        } else {
+            let reason = line.strip_prefix(FAILED)?;
+            Some(Answer::Failed {
+                reason: String::from_utf8_lossy(reason).into_owned(),
+            })
+        }
+    }
+}
+
+const CONNECTED: &[u8] = b"connected";
+const COMPLETE: &[u8] = b"complete ";
+const FAILED: &[u8] = b"failed ";
+
+#[cfg(unix)]
+fn path_from(bytes: &[u8]) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    Some(PathBuf::from(std::ffi::OsStr::from_bytes(bytes)))
+}
+
+#[cfg(not(unix))]
+fn path_from(bytes: &[u8]) -> Option<PathBuf> {
+    String::from_utf8(bytes.to_vec()).ok().map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_back(answers: &[Answer]) -> Vec<Answer> {
+        let mut stream = Vec::new();
+        for answer in answers {
+            answer.write_to(&mut stream).unwrap();
+        }
+        let mut input = stream.as_slice();
+        std::iter::from_fn(|| Answer::read_from(&mut input).unwrap()).collect()
+    }
+
+    fn complete(file: impl Into<PathBuf>) -> Answer {
+        Answer::Complete {
+            bytes: 112_345_678,
+            file: file.into(),
+        }
+    }
+
+    #[test]
+    fn a_stream_of_answers_reads_as_it_was_written() {
+        let answers = [Answer::Connected, complete("/var/dumps/x.heapsnapshot")];
+        assert_eq!(read_back(&answers), answers);
+    }
+
+    #[test]
+    fn a_path_may_hold_spaces_and_newlines() {
+        for path in [
+            "/tmp/a b  c.heapsnapshot ",
+            "/tmp/a\nconnected\nfailed b",
+            "/tmp/ends with\n",
+        ] {
+            assert_eq!(read_back(&[complete(path)]), [complete(path)]);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_need_not_be_utf_8() {
+        use std::os::unix::ffi::OsStringExt;
+        let path = OsString::from_vec(b"/tmp/\xff\xfe.heapsnapshot".to_vec());
+        assert_eq!(read_back(&[complete(&path)]), [complete(&path)]);
+    }
+
+    #[test]
+    fn a_reason_is_kept_word_by_word() {
+        let failed = Answer::Failed {
+            reason: "no space left: free some,\nor choose another folder".into(),
+        };
+        assert_eq!(
+            read_back(&[Answer::Connected, failed.clone()]),
+            [Answer::Connected, failed]
+        );
+    }
+
+    #[test]
+    fn connected_is_read_before_the_stream_ends() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        Answer::Connected.write_to(&mut writer).unwrap();
+        let answer = Answer::read_from(&mut io::BufReader::new(reader)).unwrap();
+        assert_eq!(answer, Some(Answer::Connected));
+        drop(writer);
+    }
+
+    #[test]
+    fn an_answer_cut_short_is_an_error() {
+        for cut in [
+            "connec",
+            "complete 12",
+            "complete 12 /tmp/x.heapsna",
+            "complete x /tmp/y\n",
+            "failed",
+            "hello\n",
+        ] {
+            let error = Answer::read_from(&mut cut.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_helper_that_says_nothing_gives_no_answer() {
+        assert_eq!(Answer::read_from(&mut io::empty()).unwrap(), None);
+    }
+
+    #[cfg(feature = "helper")]
+    mod command_line {
+        use super::super::*;
+
+        fn parse(arguments: &[&str]) -> Result<DumpRequest, UsageError> {
+            DumpRequest::parse(lexopt::Parser::from_args(arguments))
+        }
+
+        fn request(inspector: InspectorAddress, file: impl Into<PathBuf>) -> DumpRequest {
+            DumpRequest {
+                process: 4711,
+                thread: 3,
+                inspector,
+                file: file.into(),
+            }
+        }
+
+        fn arguments_after_the_command(request: &DumpRequest) -> lexopt::Parser {
+            lexopt::Parser::from_args(request.to_arguments().into_iter().skip(1))
+        }
+
+        #[test]
+        fn the_helper_understands_what_the_addon_asks() {
+            let url = InspectorAddress::Url(
+                "ws://127.0.0.1:9229/0f2c936f-b1cd-4ac9-aab3-f63b0f33d55e".into(),
+            );
+            for inspector in [url, InspectorAddress::Port(9229)] {
+                let request = request(inspector, "/tmp/-x y%n\n=.heapsnapshot");
+                assert_eq!(
+                    DumpRequest::parse(arguments_after_the_command(&request)).unwrap(),
+                    request
+                );
+            }
+        }
+
+        #[cfg(unix)]
+        #[test]
+        fn the_file_need_not_be_utf_8() {
+            use std::os::unix::ffi::OsStringExt;
+            let request = request(
+                InspectorAddress::Port(1),
+                OsString::from_vec(b"/tmp/\xff".to_vec()),
+            );
+            assert_eq!(
+                DumpRequest::parse(arguments_after_the_command(&request)).unwrap(),
+                request
+            );
+        }
+
+        #[test]
+        fn what_is_missing_is_named() {
+            let rules: [(&[&str], &str); 4] = [
+                (
+                    &["--thread", "0", "--file", "/x", "--inspector-port", "1"],
+                    "--process",
+                ),
+                (
+                    &["--process", "1", "--file", "/x", "--inspector-port", "1"],
+                    "--thread",
+                ),
+                (
+                    &["--process", "1", "--thread", "0", "--inspector-port", "1"],
+                    "--file",
+                ),
+                (
+                    &["--process", "1", "--thread", "0", "--file", "/x"],
+                    "--inspector-url",
+                ),
+            ];
+            for (arguments, missing) in rules {
+                assert!(
+                    parse(arguments).unwrap_err().to_string().contains(missing),
+                    "{missing}"
+                );
+            }
+        }
+
+        #[test]
+        fn a_relative_file_is_refused() {
+            let error = parse(&[
+                "--process",
+                "1",
+                "--thread",
+                "0",
+                "--file",
+                "x",
+                "--inspector-port",
+                "1",
+            ])
+            .unwrap_err();
+            assert!(matches!(error, UsageError::RelativeFile { .. }));
+        }
+
+        #[test]
+        fn an_unknown_option_is_refused() {
+            assert!(
+                parse(&["--proces", "1"])
+                    .unwrap_err()
+                    .to_string()
+                    .contains("--proces")
+            );
+        }
+    }
 }

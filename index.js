@@ -1,0 +1,91 @@
+"use strict";
+
+// require("node-oom-heapdump")({ threshold: 75, name: "my_heapdump", port: 9229 })
+//
+// Options in, status out. The watching and the dumping are done natively (src/).
+
+const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
+const { readOptions } = require("./lib/options");
+const { loadNative } = require("./lib/native");
+
+// Two copies of this package in one program share one instance for each thread.
+const INSTANCE = Symbol.for("node-oom-heapdump");
+
+function watchHeap(options) {
+  const settings = readOptions(options);
+  if (!globalThis[INSTANCE]) {
+    Object.defineProperty(globalThis, INSTANCE, { value: new OomHeapdump(settings) });
+  }
+  return globalThis[INSTANCE];
+}
+
+class OomHeapdump {
+  #settings;
+  #native = null;
+  #obstacle = null;
+
+  constructor(settings) {
+    this.#settings = settings;
+    try {
+      this.#arm();
+      this.#obstacle = this.#findInspector();
+    } catch (error) {
+      this.#native = null;
+      this.#obstacle = error.message;
+    }
+    if (this.#obstacle) {
+      process.emitWarning(`No heap snapshot will be made: ${this.#obstacle}`, "OomHeapdumpWarning");
+    }
+  }
+
+  // What is watched and what has been written; `reason` says what stands in the way of a dump.
+  status() {
+    if (this.#native) this.#obstacle = this.#findInspector();
+    const seen = this.#native?.watchStatus();
+    return {
+      armed: this.#obstacle === null,
+      method: seen ? "inspector" : null,
+      reason: this.#obstacle ?? seen.failure ?? null,
+      threshold: this.#settings.threshold,
+      limitBytes: seen?.limitBytes ?? null,
+      usedBytes: seen?.usedBytes ?? null,
+      dumps: seen?.dumps ?? [],
+    };
+  }
+
+  #arm() {
+    const { addon, helper } = loadNative();
+    addon.arm({
+      threshold: this.#settings.threshold || undefined,
+      file: this.#settings.file,
+      port: this.#settings.port,
+      thread: threadId,
+      helper,
+      execArgv: process.execArgv,
+      nodeOptions: process.env.NODE_OPTIONS ?? "",
+      v8Version: process.versions.v8,
+      resourceLimits: isMainThread ? undefined : resourceLimits,
+    });
+    this.#native = addon;
+  }
+
+  // Only the main thread can ask for the inspector's address; a worker uses what the main thread told the addon.
+  #findInspector() {
+    if (isMainThread) this.#native.setInspectorUrl(inspectorUrl());
+    if (this.#native.watchStatus().inspectorUrl) return null;
+    const otherwise = `it will be looked for at 127.0.0.1:${this.#settings.port} when memory runs out`;
+    return isMainThread
+      ? `the inspector of this process is not active; start Node with --inspect, or ${otherwise}`
+      : `the address of the inspector is not known in this worker; load the module in the main thread too, or ${otherwise}`;
+  }
+}
+
+function inspectorUrl() {
+  try {
+    return require("node:inspector").url();
+  } catch {
+    return undefined; // Node was built without an inspector.
+  }
+}
+
+module.exports = watchHeap;

@@ -1,0 +1,203 @@
+//! The Node-API surface: what `index.js` calls. Options come in checked; numbers and sentences go out.
+//!
+//! It must know neither V8's layouts nor files. One isolate (the main thread or a worker) has at most one watch.
+
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use napi::bindgen_prelude::{Env, Result};
+use napi_derive::napi;
+
+use crate::monitor::{Helper, Monitor, NoThread};
+use crate::request::{DumpRequest, InspectorAddress};
+use crate::v8::{Isolate, UnsupportedHost};
+use crate::watch::limit::{LimitSources, WorkerLimits, old_generation_limit};
+use crate::watch::{IsolateWatch, Watch};
+
+/// What `index.js` knows of the process and of the user's wishes.
+#[napi(object)]
+pub struct ArmOptions {
+    /// Percent of the old generation's limit, 1 to 99; absent for none.
+    pub threshold: Option<u8>,
+    /// The snapshot's path with its extension. A relative one is resolved against the working directory now.
+    pub file: String,
+    /// The port to look for the inspector when none is active.
+    pub port: u16,
+    /// `worker_threads.threadId`.
+    pub thread: u32,
+    /// The helper executable.
+    pub helper: String,
+    /// `process.execArgv`.
+    pub exec_argv: Vec<String>,
+    /// `process.env.NODE_OPTIONS`, empty when unset.
+    pub node_options: String,
+    /// `process.versions.v8`.
+    pub v8_version: String,
+    /// `worker_threads.resourceLimits` in a worker.
+    pub resource_limits: Option<ResourceLimits>,
+}
+
+/// `worker_threads.resourceLimits`, in megabytes.
+#[napi(object)]
+pub struct ResourceLimits {
+    /// The old generation's share.
+    pub max_old_generation_size_mb: Option<f64>,
+    /// The young generation's share.
+    pub max_young_generation_size_mb: Option<f64>,
+}
+
+/// What the watch of this isolate has seen.
+#[napi(object)]
+pub struct WatchStatus {
+    /// How large the old generation may become, in bytes.
+    pub limit_bytes: f64,
+    /// Bytes of the old generation in use now.
+    pub used_bytes: f64,
+    /// The complete files, oldest first.
+    pub dumps: Vec<String>,
+    /// Why the last dump failed.
+    pub failure: Option<String>,
+    /// The websocket address of the process's inspector, when it is known.
+    pub inspector_url: Option<String>,
+}
+
+/// Why an isolate cannot be watched.
+#[derive(Debug, thiserror::Error)]
+enum ArmError {
+    #[error(transparent)]
+    Host(#[from] UnsupportedHost),
+    #[error(transparent)]
+    Thread(#[from] NoThread),
+    #[error("another copy of node-oom-heapdump watches this thread already: load one copy only")]
+    Armed,
+    #[error(
+        "the working directory cannot be read ({0}), so the dump's name cannot be resolved: give `name` as an absolute path"
+    )]
+    WorkingDirectory(std::io::Error),
+}
+
+impl From<ArmError> for napi::Error {
+    fn from(error: ArmError) -> Self {
+        napi::Error::from_reason(error.to_string())
+    }
+}
+
+/// A watch, and what is needed to prepare its helper anew when the inspector's address becomes known.
+struct Armed {
+    /// Dropped by the environment's clean-up hook alone: a thread-local destructor would run after the isolate is gone.
+    isolate: ManuallyDrop<Box<IsolateWatch>>,
+    executable: PathBuf,
+    request: DumpRequest,
+}
+
+thread_local! {
+    static ARMED: RefCell<Option<Armed>> = const { RefCell::new(None) };
+}
+
+/// The inspector's address, process-wide: a worker has no `inspector.url()` of its own.
+static INSPECTOR_URL: Mutex<Option<String>> = Mutex::new(None);
+
+/// Begins to watch the isolate of the calling thread.
+#[napi]
+pub fn arm(env: Env, options: ArmOptions) -> Result<()> {
+    let thread = options.thread;
+    let armed = watch_this_isolate(options)?;
+    ARMED.with_borrow_mut(|slot| *slot = Some(armed));
+    env.add_env_cleanup_hook(thread, disarm)?;
+    Ok(())
+}
+
+/// Tells the address of the process's inspector, or that it has none.
+#[napi]
+pub fn set_inspector_url(url: Option<String>) -> Result<()> {
+    *INSPECTOR_URL.lock().unwrap_or_else(PoisonError::into_inner) = url;
+    ARMED
+        .with_borrow_mut(|slot| slot.as_mut().map_or(Ok(()), Armed::prepare_helper))
+        .map_err(Into::into)
+}
+
+/// What the watch of the calling thread has seen; `null` where nothing is watched.
+#[napi]
+pub fn watch_status() -> Option<WatchStatus> {
+    ARMED.with_borrow(|slot| slot.as_ref().map(Armed::status))
+}
+
+fn watch_this_isolate(options: ArmOptions) -> std::result::Result<Armed, ArmError> {
+    if ARMED.with_borrow(Option::is_some) {
+        return Err(ArmError::Armed);
+    }
+    let isolate = Isolate::current()?;
+    let monitor = Monitor::of_this_process()?;
+    let file = std::path::absolute(&options.file).map_err(ArmError::WorkingDirectory)?;
+    let limit = old_generation_limit(&LimitSources {
+        exec_argv: &options.exec_argv,
+        node_options: &options.node_options,
+        v8_version: &options.v8_version,
+        heap_size_limit: isolate.heap_size_limit(),
+        worker: options.resource_limits.as_ref().map(|limits| WorkerLimits {
+            max_old_generation_size_mb: limits.max_old_generation_size_mb,
+            max_young_generation_size_mb: limits.max_young_generation_size_mb,
+        }),
+    });
+    let watch = Watch::new(options.thread, limit, options.threshold, monitor.alarms());
+    let mut armed = Armed {
+        isolate: ManuallyDrop::new(IsolateWatch::install(isolate, watch)),
+        executable: options.helper.into(),
+        request: DumpRequest {
+            process: std::process::id(),
+            thread: options.thread,
+            inspector: InspectorAddress::Port(options.port),
+            file,
+        },
+    };
+    armed.prepare_helper()?;
+    Ok(armed)
+}
+
+/// Runs on the isolate's thread, when its environment ends and the isolate is still alive.
+fn disarm(thread: u32) {
+    if let Some(armed) = ARMED.with_borrow_mut(Option::take) {
+        drop(ManuallyDrop::into_inner(armed.isolate));
+    }
+    if let Ok(monitor) = Monitor::of_this_process() {
+        monitor.dismiss(thread);
+    }
+}
+
+impl Armed {
+    fn prepare_helper(&mut self) -> std::result::Result<(), ArmError> {
+        if let Some(url) = inspector_url() {
+            self.request.inspector = InspectorAddress::Url(url);
+        }
+        Monitor::of_this_process()?.prepare(
+            self.request.thread,
+            Helper::new(&self.executable, &self.request),
+        );
+        Ok(())
+    }
+
+    fn status(&self) -> WatchStatus {
+        let watch = self.isolate.watch();
+        let outcome = watch.outcome();
+        WatchStatus {
+            limit_bytes: watch.limit as f64,
+            used_bytes: self.isolate.used_now() as f64,
+            dumps: outcome
+                .files
+                .iter()
+                .map(|file| file.to_string_lossy().into_owned())
+                .collect(),
+            failure: outcome.failure,
+            inspector_url: inspector_url(),
+        }
+    }
+}
+
+fn inspector_url() -> Option<String> {
+    INSPECTOR_URL
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+}

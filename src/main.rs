@@ -1,0 +1,160 @@
+//! The helper executable: reads its command line and wires a source of snapshots to the sink.
+//!
+//! Standard output carries only [`Answer`]s for the addon, standard error the lines for people. Rust's runtime ignores
+//! SIGPIPE, so an addon that died with its process does not end a dump.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use node_oom_heapdump::dump::{self, Sink, Written};
+use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
+use node_oom_heapdump::message::tell;
+use node_oom_heapdump::request::{Answer, DUMP_COMMAND, DumpRequest, UsageError};
+
+const HELP: &str = "\
+Takes a heap snapshot of a Node process through its inspector and writes it to a file.
+
+Usage:
+  node-oom-heapdump dump --process <pid> --thread <id> --file <absolute path>
+                         (--inspector-url <ws url> | --inspector-port <port>)
+  node-oom-heapdump --help | --version
+
+Options:
+  --process <pid>         the process whose heap is wanted; any other is left alone
+  --thread <id>           Node's threadId: 0 for the main thread, else a worker's
+  --file <path>           where to write; an existing file is kept, and the name gets a number
+  --inspector-url <url>   the inspector's websocket, as inspector.url() gives it
+  --inspector-port <port> the inspector's port on 127.0.0.1
+
+Exit codes:
+  0  the snapshot is complete, under the name that standard error tells
+  1  there is no snapshot; standard error tells why
+  2  the command line is wrong
+";
+
+fn main() -> ExitCode {
+    match Command::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Dump(request)) => dump(&request),
+        Ok(Command::Print(text)) => print(text),
+        Err(error) => {
+            report_failure(error.to_string());
+            ExitCode::from(2)
+        }
+    }
+}
+
+enum Command {
+    Dump(DumpRequest),
+    Print(&'static str),
+}
+
+impl Command {
+    fn parse(mut arguments: lexopt::Parser) -> Result<Command, UsageError> {
+        use lexopt::prelude::*;
+
+        match arguments.next()? {
+            Some(Value(command)) if command == DUMP_COMMAND => {
+                DumpRequest::parse(arguments).map(Command::Dump)
+            }
+            Some(Long("help") | Short('h')) => Ok(Command::Print(HELP)),
+            Some(Long("version") | Short('V')) => {
+                Ok(Command::Print(concat!(env!("CARGO_PKG_VERSION"), "\n")))
+            }
+            Some(argument) => Err(argument.unexpected().into()),
+            None => Err(UsageError::Missing {
+                option: DUMP_COMMAND,
+            }),
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn dump(request: &DumpRequest) -> ExitCode {
+    let start = Instant::now();
+    match write_snapshot(request) {
+        Ok(written) => {
+            report_success(request, written, start);
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            report_failure(format!(
+                "no heap snapshot of {}: {reason}",
+                describe(request)
+            ));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The whole dump; an error names the temporary file if even that could not be removed.
+fn write_snapshot(request: &DumpRequest) -> Result<Written, String> {
+    let mut sink = Sink::create(&request.file).map_err(|error| error.to_string())?;
+    stream_snapshot(request, &mut sink).map_err(|error| match sink.discard() {
+        Ok(()) => error.to_string(),
+        Err(leftover) => format!("{error}; also, {leftover}"),
+    })
+}
+
+fn stream_snapshot(request: &DumpRequest, sink: &mut Sink) -> Result<Written, Error> {
+    let announce = || answer(&Answer::Connected);
+    let mut main_thread = inspector::connect(&request.inspector, request.process)?;
+    if request.thread == 0 {
+        main_thread.verify_process(announce)?;
+        return stream_from(&mut main_thread, sink);
+    }
+    main_thread.verify_process(|| {})?;
+    stream_from(
+        &mut inspector::attach_to_worker(&mut main_thread, request.thread, announce)?,
+        sink,
+    )
+}
+
+/// Holds the isolate until the file is complete: it may be about to die of what the snapshot shows.
+fn stream_from(session: &mut Session<impl Transport>, sink: &mut Sink) -> Result<Written, Error> {
+    let mut isolate = HeldIsolate::new(session);
+    isolate.take_heap_snapshot(|chunk| sink.write(chunk.as_bytes()).map_err(Error::from))?;
+    Ok(sink.complete()?)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Inspector(#[from] inspector::Error),
+    #[error(transparent)]
+    Dump(#[from] dump::Error),
+}
+
+fn report_success(request: &DumpRequest, Written { file, bytes }: Written, start: Instant) {
+    tell(&format!(
+        "heap snapshot of {} is complete: {} ({:.1} MB in {:.1} s)",
+        describe(request),
+        file.display(),
+        bytes as f64 / 1e6,
+        start.elapsed().as_secs_f64()
+    ));
+    answer(&Answer::Complete { bytes, file });
+}
+
+fn report_failure(reason: String) {
+    tell(&reason);
+    answer(&Answer::Failed { reason });
+}
+
+/// An addon that is gone needs no answer; the dump goes on for the people who find its file.
+fn answer(answer: &Answer) {
+    let _ = answer.write_to(&mut std::io::stdout());
+}
+
+fn describe(request: &DumpRequest) -> String {
+    match request.thread {
+        0 => format!("process {}", request.process),
+        thread => format!("worker {thread} of process {}", request.process),
+    }
+}

@@ -1,0 +1,151 @@
+//! The monitor thread: it hears the alarms of all isolates of the process and does everything that may take time.
+//!
+//! One thread a process, with all signals blocked, started with the first watch and never ended: Node does not unload the
+//! addon (see `build.rs`). It starts helpers and writes lines; it must not touch an isolate.
+
+mod helper;
+mod signals;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::message::{megabytes, tell};
+use crate::watch::{Alarm, Cause, Watch};
+pub use helper::Helper;
+
+/// How many alarms may wait. Each isolate has one that matters; more than this many at once would be more workers than a
+/// process survives anyway.
+const WAITING_ALARMS: usize = 256;
+
+/// The helpers that stand ready, by the `threadId` of their isolate.
+type Helpers = Mutex<HashMap<u32, Helper>>;
+
+/// A handle to the monitor thread of this process.
+#[derive(Clone)]
+pub struct Monitor {
+    alarms: Sender<Alarm>,
+    helpers: Arc<Helpers>,
+}
+
+/// The monitor thread could not be started.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "the thread that starts the dump cannot be created ({0}): raise the limit of threads or processes"
+)]
+pub struct NoThread(String);
+
+impl Monitor {
+    /// The monitor of this process, started at the first call.
+    pub fn of_this_process() -> Result<Self, NoThread> {
+        static MONITOR: OnceLock<Result<Monitor, NoThread>> = OnceLock::new();
+        MONITOR.get_or_init(Self::start).clone()
+    }
+
+    fn start() -> Result<Self, NoThread> {
+        let (sender, alarms) = crossbeam_channel::bounded(WAITING_ALARMS);
+        let helpers = Arc::<Helpers>::default();
+        let for_thread = Arc::clone(&helpers);
+        signals::spawn_without_signals("oom-heapdump", move || attend(&alarms, &for_thread))
+            .map_err(|error| NoThread(error.to_string()))?;
+        Ok(Self {
+            alarms: sender,
+            helpers,
+        })
+    }
+
+    /// Where a watch sends its alarms.
+    pub fn alarms(&self) -> Sender<Alarm> {
+        self.alarms.clone()
+    }
+
+    /// Keeps `helper` ready for the isolate of `thread`, in place of an earlier one.
+    pub fn prepare(&self, thread: u32, helper: Helper) {
+        lock(&self.helpers).insert(thread, helper);
+    }
+
+    /// Forgets the isolate of `thread`, which has ended.
+    pub fn dismiss(&self, thread: u32) {
+        lock(&self.helpers).remove(&thread);
+    }
+}
+
+fn lock(helpers: &Helpers) -> std::sync::MutexGuard<'_, HashMap<u32, Helper>> {
+    helpers.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn attend(alarms: &Receiver<Alarm>, helpers: &Helpers) {
+    let debug = debug_log_is_on();
+    for alarm in alarms {
+        match alarm {
+            Alarm::Danger { watch, cause, used } => {
+                tell(&describe_danger(&watch, cause, used));
+                begin_dump(watch, helpers);
+            }
+            Alarm::NearHeapLimit { current_heap_limit } if debug => {
+                tell(&format!(
+                    "near-heap-limit: current_heap_limit={current_heap_limit}"
+                ));
+            }
+            Alarm::NearHeapLimit { .. } => {}
+            Alarm::GivenUp { watch, granted } => tell(&describe_giving_up(&watch, granted)),
+        }
+    }
+}
+
+fn begin_dump(watch: Arc<Watch>, helpers: &Helpers) {
+    let started = match lock(helpers).get_mut(&watch.thread) {
+        Some(helper) => helper.start(),
+        None => return watch.dump_failed("its isolate has ended".to_owned()),
+    };
+    match started {
+        Ok(running) => running.attend(watch),
+        Err(error) => {
+            tell(&error.to_string());
+            watch.dump_failed(error.to_string());
+        }
+    }
+}
+
+fn describe_danger(watch: &Watch, cause: Cause, used: u64) -> String {
+    let percent = (u128::from(used) * 100 / u128::from(watch.limit.max(1))) as u64;
+    let heap = format!(
+        "the old generation of {} holds {} MB of its limit of {} MB ({percent} %)",
+        describe_isolate(watch),
+        megabytes(used),
+        megabytes(watch.limit),
+    );
+    match (cause, watch.threshold) {
+        (Cause::Threshold, Some(threshold)) => {
+            format!("{heap}, above the threshold of {threshold} %: taking a heap snapshot")
+        }
+        _ => format!("{heap} and V8 is about to give up: taking a heap snapshot"),
+    }
+}
+
+fn describe_giving_up(watch: &Watch, granted: u64) -> String {
+    format!(
+        "the heap limit of {} was raised by {} MB and the heap snapshot is still not complete: the process is let go, so the \
+         snapshot may be lost; a lower threshold begins it earlier",
+        describe_isolate(watch),
+        megabytes(granted),
+    )
+}
+
+fn describe_isolate(watch: &Watch) -> String {
+    let process = std::process::id();
+    match watch.thread {
+        0 => format!("process {process}"),
+        thread => format!("worker {thread} of process {process}"),
+    }
+}
+
+/// Node's own convention for debug logs: `NODE_DEBUG=oom-heapdump`, in any case, among others separated by commas.
+fn debug_log_is_on() -> bool {
+    std::env::var("NODE_DEBUG").is_ok_and(|sections| {
+        sections
+            .split(',')
+            .any(|section| section.trim().eq_ignore_ascii_case("oom-heapdump"))
+    })
+}
