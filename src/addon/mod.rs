@@ -13,7 +13,7 @@ use napi_derive::napi;
 use crate::monitor::{Helper, Monitor, NoThread};
 use crate::request::{DumpRequest, InspectorAddress};
 use crate::v8::{Isolate, UnsupportedHost};
-use crate::watch::limit::{LimitSources, WorkerLimits, old_generation_limit};
+use crate::watch::limit::{LimitSources, old_generation_limit};
 use crate::watch::{IsolateWatch, Watch};
 
 /// What `index.js` knows of the process and of the user's wishes.
@@ -35,17 +35,10 @@ pub struct ArmOptions {
     pub node_options: String,
     /// `process.versions.v8`.
     pub v8_version: String,
-    /// `worker_threads.resourceLimits` in a worker.
-    pub resource_limits: Option<ResourceLimits>,
-}
-
-/// `worker_threads.resourceLimits`, in megabytes.
-#[napi(object)]
-pub struct ResourceLimits {
-    /// The old generation's share.
-    pub max_old_generation_size_mb: Option<f64>,
-    /// The young generation's share.
-    pub max_young_generation_size_mb: Option<f64>,
+    /// `worker_threads.resourceLimits.maxYoungGenerationSizeMb` in a worker.
+    pub worker_young_generation_mb: Option<f64>,
+    /// The memory that Node tells V8 of, in bytes.
+    pub memory: f64,
 }
 
 /// What the watch of this isolate has seen.
@@ -136,10 +129,8 @@ fn watch_this_isolate(options: ArmOptions) -> std::result::Result<Armed, ArmErro
         node_options: &options.node_options,
         v8_version: &options.v8_version,
         heap_size_limit: isolate.heap_size_limit(),
-        worker: options.resource_limits.as_ref().map(|limits| WorkerLimits {
-            max_old_generation_size_mb: limits.max_old_generation_size_mb,
-            max_young_generation_size_mb: limits.max_young_generation_size_mb,
-        }),
+        worker_young_generation_mb: options.worker_young_generation_mb,
+        memory: options.memory as u64,
     });
     let watch = Watch::new(options.thread, limit, options.threshold, monitor.alarms());
     let mut armed = Armed {

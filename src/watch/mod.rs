@@ -9,6 +9,7 @@ mod collections;
 mod dump_stage;
 mod extension;
 mod isolate_watch;
+mod node_options;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
