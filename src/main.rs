@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use node_oom_heapdump::dump::{self, Sink, Written};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
-use node_oom_heapdump::message::tell;
+use node_oom_heapdump::message::{megabytes, tell};
 use node_oom_heapdump::request::{Answer, DUMP_COMMAND, DumpRequest, UsageError};
 
 const HELP: &str = "\
@@ -138,10 +138,10 @@ impl Dump<'_> {
             .take_heap_snapshot(|chunk| self.sink.write(chunk.as_bytes()).map_err(Error::from))?;
         let Written { file, bytes } = self.sink.complete()?;
         tell(&format!(
-            "heap snapshot of {} is complete: {} ({:.1} MB in {:.1} s)",
+            "heap snapshot of {} is complete: {} ({} MB in {:.1} s)",
             describe(self.request),
             file.display(),
-            bytes as f64 / 1e6,
+            megabytes(bytes),
             self.start.elapsed().as_secs_f64()
         ));
         answer(&Answer::Complete { bytes, file });
