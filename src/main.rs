@@ -62,7 +62,7 @@ impl Command {
             }
             Some(argument) => Err(argument.unexpected().into()),
             None => Err(UsageError::Missing {
-                option: DUMP_COMMAND,
+                option: "a command",
             }),
         }
     }
