@@ -4,6 +4,7 @@
 //
 // Options in, status out. The watching and the dumping are done natively (src/).
 
+const { totalmem } = require("node:os");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
 const { readOptions } = require("./lib/options");
 const { loadNative } = require("./lib/native");
@@ -64,7 +65,8 @@ class OomHeapdump {
       execArgv: process.execArgv,
       nodeOptions: process.env.NODE_OPTIONS ?? "",
       v8Version: process.versions.v8,
-      resourceLimits: isMainThread ? undefined : resourceLimits,
+      workerYoungGenerationMb: resourceLimits.maxYoungGenerationSizeMb,
+      memory: memoryForV8(),
     });
     this.#native = addon;
   }
@@ -78,6 +80,11 @@ class OomHeapdump {
       ? `the inspector of this process is not active; start Node with --inspect, or ${otherwise}`
       : `the address of the inspector is not known in this worker; load the module in the main thread too, or ${otherwise}`;
   }
+}
+
+// Node sizes V8's heap by the machine's memory, or by the control group's where that is less.
+function memoryForV8() {
+  return Math.min(totalmem(), process.constrainedMemory?.() || Infinity);
 }
 
 function inspectorUrl() {

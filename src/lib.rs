@@ -6,6 +6,10 @@
 
 #[cfg(feature = "addon")]
 pub mod addon;
+#[cfg(feature = "helper")]
+pub mod dump;
+#[cfg(feature = "helper")]
+pub mod inspector;
 pub mod message;
 #[cfg(feature = "addon")]
 pub mod monitor;

@@ -59,7 +59,11 @@ mod standard_error {
     fn wait_for_room(descriptor: libc::c_int, deadline: Instant) -> bool {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let mut poll = libc::pollfd { fd: descriptor, events: libc::POLLOUT, revents: 0 };
+            let mut poll = libc::pollfd {
+                fd: descriptor,
+                events: libc::POLLOUT,
+                revents: 0,
+            };
             // SAFETY: one pollfd, live for the call. The wait is at most `PATIENCE`, so the cast cannot cut it.
             let ready = unsafe { libc::poll(&mut poll, 1, left.as_millis() as libc::c_int) };
             if ready >= 0 || !may_succeed_later() {
@@ -69,7 +73,10 @@ mod standard_error {
     }
 
     fn may_succeed_later() -> bool {
-        matches!(io::Error::last_os_error().kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+        matches!(
+            io::Error::last_os_error().kind(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+        )
     }
 }
 
@@ -89,7 +96,10 @@ mod tests {
 
     #[test]
     fn a_message_is_one_line_whatever_a_file_is_called() {
-        assert_eq!(to_line("complete: /tmp/a\nb"), "node-oom-heapdump: complete: /tmp/a\\nb\n");
+        assert_eq!(
+            to_line("complete: /tmp/a\nb"),
+            "node-oom-heapdump: complete: /tmp/a\\nb\n"
+        );
     }
 
     #[cfg(unix)]

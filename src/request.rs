@@ -1,6 +1,6 @@
 //! What the addon asks of the helper, and what the helper answers.
 //!
-//! The addon puts a [`DumpRequest`] on the helper's command line and reads [`Answer`] lines from its standard output.
+//! The addon puts a [`DumpRequest`] on the helper's command line and reads [`Answer`]s from its standard output.
 //! Both ends are in this file, so they cannot come to disagree. It knows nothing of how a dump is made.
 
 use std::ffi::OsString;
@@ -66,8 +66,12 @@ impl DumpRequest {
                 Long("process") => process = Some(arguments.value()?.parse()?),
                 Long("thread") => thread = Some(arguments.value()?.parse()?),
                 Long("file") => file = Some(PathBuf::from(arguments.value()?)),
-                Long("inspector-url") => inspector = Some(InspectorAddress::Url(arguments.value()?.string()?)),
-                Long("inspector-port") => inspector = Some(InspectorAddress::Port(arguments.value()?.parse()?)),
+                Long("inspector-url") => {
+                    inspector = Some(InspectorAddress::Url(arguments.value()?.string()?))
+                }
+                Long("inspector-port") => {
+                    inspector = Some(InspectorAddress::Port(arguments.value()?.parse()?))
+                }
                 _ => return Err(argument.unexpected().into()),
             }
         }
@@ -77,9 +81,13 @@ impl DumpRequest {
             return Err(UsageError::RelativeFile { file });
         }
         Ok(DumpRequest {
-            process: process.ok_or(UsageError::Missing { option: "--process" })?,
+            process: process.ok_or(UsageError::Missing {
+                option: "--process",
+            })?,
             thread: thread.ok_or(UsageError::Missing { option: "--thread" })?,
-            inspector: inspector.ok_or(UsageError::Missing { option: "--inspector-url or --inspector-port" })?,
+            inspector: inspector.ok_or(UsageError::Missing {
+                option: "--inspector-url or --inspector-port",
+            })?,
             file,
         })
     }
@@ -127,23 +135,22 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Sends this answer in one piece: `connected`, `complete <bytes> <path>` or `failed <reason>`, and a newline.
+    /// Sends this answer in one piece: `connected`, `complete <bytes> <path>` or `failed <reason>`, ended by NUL.
     ///
-    /// A path may hold any byte but NUL, newlines too. It therefore comes last and runs to the end of the stream.
+    /// A path may hold any byte but NUL, newlines too; only NUL can end it.
     pub fn write_to(&self, output: &mut impl Write) -> io::Result<()> {
-        let mut line = match self {
+        let mut message = match self {
             Answer::Connected => CONNECTED.to_vec(),
             Answer::Complete { bytes, file } => {
-                let mut line = COMPLETE.to_vec();
-                line.extend_from_slice(bytes.to_string().as_bytes());
-                line.push(b' ');
-                line.extend_from_slice(file.as_os_str().as_encoded_bytes());
-                line
+                let path = file.as_os_str().as_encoded_bytes();
+                [COMPLETE, bytes.to_string().as_bytes(), b" ", path].concat()
             }
-            Answer::Failed { reason } => [FAILED, reason.as_bytes()].concat(),
+            Answer::Failed { reason } => {
+                [FAILED, reason.replace(NUL as char, " ").as_bytes()].concat()
+            }
         };
-        line.push(b'\n');
-        output.write_all(&line)?;
+        message.push(NUL);
+        output.write_all(&message)?;
         output.flush()
     }
 
@@ -152,31 +159,35 @@ impl Answer {
     /// # Errors
     /// [`io::ErrorKind::InvalidData`] when the bytes are no answer, or one that was cut short.
     pub fn read_from(input: &mut impl BufRead) -> io::Result<Option<Answer>> {
-        let mut line = Vec::new();
-        input.read_until(b'\n', &mut line)?;
-        if line.is_empty() {
+        let mut message = Vec::new();
+        if input.read_until(NUL, &mut message)? == 0 {
             return Ok(None);
         }
-        if line.strip_suffix(b"\n") != Some(CONNECTED) {
-            input.read_to_end(&mut line)?;
-        }
-        let answer = line.strip_suffix(b"\n").and_then(Answer::parse);
+        let answer = message.strip_suffix(&[NUL]).and_then(Answer::parse);
         answer.map(Some).ok_or_else(|| {
-            let text = String::from_utf8_lossy(&line).into_owned();
-            io::Error::new(io::ErrorKind::InvalidData, format!("the helper's answer was cut short or is none: {text:?}"))
+            let text = String::from_utf8_lossy(&message);
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the helper's answer was cut short or is none: {text:?}"),
+            )
         })
     }
 
-    fn parse(line: &[u8]) -> Option<Answer> {
-        if line == CONNECTED {
+    fn parse(message: &[u8]) -> Option<Answer> {
+        if message == CONNECTED {
             Some(Answer::Connected)
-        } else if let Some(rest) = line.strip_prefix(COMPLETE) {
+        } else if let Some(rest) = message.strip_prefix(COMPLETE) {
             let space = rest.iter().position(|&byte| byte == b' ')?;
             let bytes = std::str::from_utf8(&rest[..space]).ok()?.parse().ok()?;
-            Some(Answer::Complete { bytes, file: path_from(&rest[space + 1..])? })
+            Some(Answer::Complete {
+                bytes,
+                file: path_from(&rest[space + 1..])?,
+            })
         } else {
-            let reason = line.strip_prefix(FAILED)?;
-            Some(Answer::Failed { reason: String::from_utf8_lossy(reason).into_owned() })
+            let reason = message.strip_prefix(FAILED)?;
+            Some(Answer::Failed {
+                reason: String::from_utf8_lossy(reason).into_owned(),
+            })
         }
     }
 }
@@ -184,6 +195,7 @@ impl Answer {
 const CONNECTED: &[u8] = b"connected";
 const COMPLETE: &[u8] = b"complete ";
 const FAILED: &[u8] = b"failed ";
+const NUL: u8 = 0;
 
 #[cfg(unix)]
 fn path_from(bytes: &[u8]) -> Option<PathBuf> {
@@ -210,7 +222,10 @@ mod tests {
     }
 
     fn complete(file: impl Into<PathBuf>) -> Answer {
-        Answer::Complete { bytes: 112_345_678, file: file.into() }
+        Answer::Complete {
+            bytes: 112_345_678,
+            file: file.into(),
+        }
     }
 
     #[test]
@@ -221,7 +236,11 @@ mod tests {
 
     #[test]
     fn a_path_may_hold_spaces_and_newlines() {
-        for path in ["/tmp/a b  c.heapsnapshot ", "/tmp/a\nconnected\nfailed b", "/tmp/ends with\n"] {
+        for path in [
+            "/tmp/a b  c.heapsnapshot ",
+            "/tmp/a\nconnected\nfailed b",
+            "/tmp/ends with\n",
+        ] {
             assert_eq!(read_back(&[complete(path)]), [complete(path)]);
         }
     }
@@ -236,22 +255,35 @@ mod tests {
 
     #[test]
     fn a_reason_is_kept_word_by_word() {
-        let failed = Answer::Failed { reason: "no space left: free some,\nor choose another folder".into() };
-        assert_eq!(read_back(&[Answer::Connected, failed.clone()]), [Answer::Connected, failed]);
+        let failed = Answer::Failed {
+            reason: "no space left: free some,\nor choose another folder".into(),
+        };
+        assert_eq!(
+            read_back(&[Answer::Connected, failed.clone()]),
+            [Answer::Connected, failed]
+        );
     }
 
     #[test]
-    fn connected_is_read_before_the_stream_ends() {
+    fn an_answer_is_read_before_the_stream_ends() {
         let (reader, mut writer) = io::pipe().unwrap();
-        Answer::Connected.write_to(&mut writer).unwrap();
-        let answer = Answer::read_from(&mut io::BufReader::new(reader)).unwrap();
-        assert_eq!(answer, Some(Answer::Connected));
-        drop(writer);
+        let mut reader = io::BufReader::new(reader);
+        for answer in [Answer::Connected, complete("/tmp/x")] {
+            answer.write_to(&mut writer).unwrap();
+            assert_eq!(Answer::read_from(&mut reader).unwrap(), Some(answer));
+        }
     }
 
     #[test]
     fn an_answer_cut_short_is_an_error() {
-        for cut in ["connec", "complete 12", "complete 12 /tmp/x.heapsna", "complete x /tmp/y\n", "failed", "hello\n"] {
+        for cut in [
+            "connec",
+            "complete 12",
+            "complete 12 /tmp/x",
+            "complete x /tmp/y\0",
+            "failed\0",
+            "hello\0",
+        ] {
             let error = Answer::read_from(&mut cut.as_bytes()).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{cut}");
         }
@@ -271,7 +303,12 @@ mod tests {
         }
 
         fn request(inspector: InspectorAddress, file: impl Into<PathBuf>) -> DumpRequest {
-            DumpRequest { process: 4711, thread: 3, inspector, file: file.into() }
+            DumpRequest {
+                process: 4711,
+                thread: 3,
+                inspector,
+                file: file.into(),
+            }
         }
 
         fn arguments_after_the_command(request: &DumpRequest) -> lexopt::Parser {
@@ -280,10 +317,15 @@ mod tests {
 
         #[test]
         fn the_helper_understands_what_the_addon_asks() {
-            let url = InspectorAddress::Url("ws://127.0.0.1:9229/0f2c936f-b1cd-4ac9-aab3-f63b0f33d55e".into());
+            let url = InspectorAddress::Url(
+                "ws://127.0.0.1:9229/0f2c936f-b1cd-4ac9-aab3-f63b0f33d55e".into(),
+            );
             for inspector in [url, InspectorAddress::Port(9229)] {
                 let request = request(inspector, "/tmp/-x y%n\n=.heapsnapshot");
-                assert_eq!(DumpRequest::parse(arguments_after_the_command(&request)).unwrap(), request);
+                assert_eq!(
+                    DumpRequest::parse(arguments_after_the_command(&request)).unwrap(),
+                    request
+                );
             }
         }
 
@@ -291,32 +333,68 @@ mod tests {
         #[test]
         fn the_file_need_not_be_utf_8() {
             use std::os::unix::ffi::OsStringExt;
-            let request = request(InspectorAddress::Port(1), OsString::from_vec(b"/tmp/\xff".to_vec()));
-            assert_eq!(DumpRequest::parse(arguments_after_the_command(&request)).unwrap(), request);
+            let request = request(
+                InspectorAddress::Port(1),
+                OsString::from_vec(b"/tmp/\xff".to_vec()),
+            );
+            assert_eq!(
+                DumpRequest::parse(arguments_after_the_command(&request)).unwrap(),
+                request
+            );
         }
 
         #[test]
         fn what_is_missing_is_named() {
             let rules: [(&[&str], &str); 4] = [
-                (&["--thread", "0", "--file", "/x", "--inspector-port", "1"], "--process"),
-                (&["--process", "1", "--file", "/x", "--inspector-port", "1"], "--thread"),
-                (&["--process", "1", "--thread", "0", "--inspector-port", "1"], "--file"),
-                (&["--process", "1", "--thread", "0", "--file", "/x"], "--inspector-url"),
+                (
+                    &["--thread", "0", "--file", "/x", "--inspector-port", "1"],
+                    "--process",
+                ),
+                (
+                    &["--process", "1", "--file", "/x", "--inspector-port", "1"],
+                    "--thread",
+                ),
+                (
+                    &["--process", "1", "--thread", "0", "--inspector-port", "1"],
+                    "--file",
+                ),
+                (
+                    &["--process", "1", "--thread", "0", "--file", "/x"],
+                    "--inspector-url",
+                ),
             ];
             for (arguments, missing) in rules {
-                assert!(parse(arguments).unwrap_err().to_string().contains(missing), "{missing}");
+                assert!(
+                    parse(arguments).unwrap_err().to_string().contains(missing),
+                    "{missing}"
+                );
             }
         }
 
         #[test]
         fn a_relative_file_is_refused() {
-            let error = parse(&["--process", "1", "--thread", "0", "--file", "x", "--inspector-port", "1"]).unwrap_err();
+            let error = parse(&[
+                "--process",
+                "1",
+                "--thread",
+                "0",
+                "--file",
+                "x",
+                "--inspector-port",
+                "1",
+            ])
+            .unwrap_err();
             assert!(matches!(error, UsageError::RelativeFile { .. }));
         }
 
         #[test]
         fn an_unknown_option_is_refused() {
-            assert!(parse(&["--proces", "1"]).unwrap_err().to_string().contains("--proces"));
+            assert!(
+                parse(&["--proces", "1"])
+                    .unwrap_err()
+                    .to_string()
+                    .contains("--proces")
+            );
         }
     }
 }

@@ -13,7 +13,7 @@ use napi_derive::napi;
 use crate::monitor::{Helper, Monitor, NoThread};
 use crate::request::{DumpRequest, InspectorAddress};
 use crate::v8::{Isolate, UnsupportedHost};
-use crate::watch::limit::{LimitSources, WorkerLimits, old_generation_limit};
+use crate::watch::limit::{LimitSources, old_generation_limit};
 use crate::watch::{IsolateWatch, Watch};
 
 /// What `index.js` knows of the process and of the user's wishes.
@@ -35,17 +35,10 @@ pub struct ArmOptions {
     pub node_options: String,
     /// `process.versions.v8`.
     pub v8_version: String,
-    /// `worker_threads.resourceLimits` in a worker.
-    pub resource_limits: Option<ResourceLimits>,
-}
-
-/// `worker_threads.resourceLimits`, in megabytes.
-#[napi(object)]
-pub struct ResourceLimits {
-    /// The old generation's share.
-    pub max_old_generation_size_mb: Option<f64>,
-    /// The young generation's share.
-    pub max_young_generation_size_mb: Option<f64>,
+    /// `worker_threads.resourceLimits.maxYoungGenerationSizeMb` in a worker.
+    pub worker_young_generation_mb: Option<f64>,
+    /// The memory that Node tells V8 of, in bytes.
+    pub memory: f64,
 }
 
 /// What the watch of this isolate has seen.
@@ -72,7 +65,9 @@ enum ArmError {
     Thread(#[from] NoThread),
     #[error("another copy of node-oom-heapdump watches this thread already: load one copy only")]
     Armed,
-    #[error("the working directory cannot be read ({0}), so the dump's name cannot be resolved: give `name` as an absolute path")]
+    #[error(
+        "the working directory cannot be read ({0}), so the dump's name cannot be resolved: give `name` as an absolute path"
+    )]
     WorkingDirectory(std::io::Error),
 }
 
@@ -111,7 +106,9 @@ pub fn arm(env: Env, options: ArmOptions) -> Result<()> {
 #[napi]
 pub fn set_inspector_url(url: Option<String>) -> Result<()> {
     *INSPECTOR_URL.lock().unwrap_or_else(PoisonError::into_inner) = url;
-    ARMED.with_borrow_mut(|slot| slot.as_mut().map_or(Ok(()), Armed::prepare_helper)).map_err(Into::into)
+    ARMED
+        .with_borrow_mut(|slot| slot.as_mut().map_or(Ok(()), Armed::prepare_helper))
+        .map_err(Into::into)
 }
 
 /// What the watch of the calling thread has seen; `null` where nothing is watched.
@@ -132,10 +129,8 @@ fn watch_this_isolate(options: ArmOptions) -> std::result::Result<Armed, ArmErro
         node_options: &options.node_options,
         v8_version: &options.v8_version,
         heap_size_limit: isolate.heap_size_limit(),
-        worker: options.resource_limits.as_ref().map(|limits| WorkerLimits {
-            max_old_generation_size_mb: limits.max_old_generation_size_mb,
-            max_young_generation_size_mb: limits.max_young_generation_size_mb,
-        }),
+        worker_young_generation_mb: options.worker_young_generation_mb,
+        memory: options.memory as u64,
     });
     let watch = Watch::new(options.thread, limit, options.threshold, monitor.alarms());
     let mut armed = Armed {
@@ -167,7 +162,10 @@ impl Armed {
         if let Some(url) = inspector_url() {
             self.request.inspector = InspectorAddress::Url(url);
         }
-        Monitor::of_this_process()?.prepare(self.request.thread, Helper::new(&self.executable, &self.request));
+        Monitor::of_this_process()?.prepare(
+            self.request.thread,
+            Helper::new(&self.executable, &self.request),
+        );
         Ok(())
     }
 
@@ -177,7 +175,11 @@ impl Armed {
         WatchStatus {
             limit_bytes: watch.limit as f64,
             used_bytes: self.isolate.used_now() as f64,
-            dumps: outcome.files.iter().map(|file| file.to_string_lossy().into_owned()).collect(),
+            dumps: outcome
+                .files
+                .iter()
+                .map(|file| file.to_string_lossy().into_owned())
+                .collect(),
             failure: outcome.failure,
             inspector_url: inspector_url(),
         }
@@ -185,5 +187,8 @@ impl Armed {
 }
 
 fn inspector_url() -> Option<String> {
-    INSPECTOR_URL.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    INSPECTOR_URL
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
 }

@@ -28,7 +28,9 @@ pub enum HelperError {
         source: io::Error,
     },
     /// It ended without an answer.
-    #[error("no heap snapshot: the helper (process {process}) ended before the snapshot was complete ({how})")]
+    #[error(
+        "no heap snapshot: the helper (process {process}) ended before the snapshot was complete ({how})"
+    )]
     Ended {
         /// Its process id.
         process: u32,
@@ -41,20 +43,52 @@ impl Helper {
     /// Prepares the command line. Only what `posix_spawn` can do is asked for: a fork would copy Node's page tables.
     pub fn new(executable: &Path, request: &DumpRequest) -> Self {
         let mut command = Command::new(executable);
-        command.args(request.to_arguments()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command
+            .args(request.to_arguments())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
         // A group of its own: Ctrl-C at the terminal ends the application, and the dump of it goes on.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        Self { command, executable: executable.to_owned() }
+        Self {
+            command,
+            executable: executable.to_owned(),
+        }
     }
 
     /// Starts it.
     pub fn start(&mut self) -> Result<RunningHelper, HelperError> {
-        let failed = |source| HelperError::Start { executable: self.executable.clone(), source };
-        let mut child = self.command.spawn().map_err(failed)?;
-        let answers = child.stdout.take().ok_or_else(|| failed(io::Error::other("its output is not connected")))?;
+        let failed = |source| HelperError::Start {
+            executable: self.executable.clone(),
+            source,
+        };
+        let mut child = self
+            .command
+            .stderr(standard_error())
+            .spawn()
+            .map_err(failed)?;
+        let answers = child
+            .stdout
+            .take()
+            .ok_or_else(|| failed(io::Error::other("its output is not connected")))?;
         Ok(RunningHelper { child, answers })
     }
+}
+
+/// Standard error as it is now. Node marks its standard descriptors close-on-exec, so an inherited one would be closed;
+/// a copy passes. Without one the dump goes on unannounced.
+#[cfg(unix)]
+fn standard_error() -> Stdio {
+    use std::os::fd::AsFd;
+    io::stderr()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_or_else(|_| Stdio::null(), Stdio::from)
+}
+
+#[cfg(not(unix))]
+fn standard_error() -> Stdio {
+    Stdio::inherit()
 }
 
 /// A helper at work.
@@ -67,9 +101,13 @@ impl RunningHelper {
     /// Hears the helper out on a thread of its own, so that the dumps of several isolates do not wait for each other.
     pub fn attend(self, watch: Arc<Watch>) {
         let for_thread = Arc::clone(&watch);
-        if let Err(error) = spawn_without_signals("oom-heapdump", move || self.hear_out(&for_thread)) {
+        if let Err(error) =
+            spawn_without_signals("oom-heapdump", move || self.hear_out(&for_thread))
+        {
             // The helper works on without us; the isolate is let go, for nobody would tell it when the dump is done.
-            let reason = format!("the helper cannot be waited for ({error}): raise the limit of threads or processes");
+            let reason = format!(
+                "the helper cannot be waited for ({error}): raise the limit of threads or processes"
+            );
             tell(&reason);
             watch.dump_failed(reason);
         }

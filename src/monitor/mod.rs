@@ -31,7 +31,9 @@ pub struct Monitor {
 
 /// The monitor thread could not be started.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the thread that starts the dump cannot be created ({0}): raise the limit of threads or processes")]
+#[error(
+    "the thread that starts the dump cannot be created ({0}): raise the limit of threads or processes"
+)]
 pub struct NoThread(String);
 
 impl Monitor {
@@ -47,7 +49,10 @@ impl Monitor {
         let for_thread = Arc::clone(&helpers);
         signals::spawn_without_signals("oom-heapdump", move || attend(&alarms, &for_thread))
             .map_err(|error| NoThread(error.to_string()))?;
-        Ok(Self { alarms: sender, helpers })
+        Ok(Self {
+            alarms: sender,
+            helpers,
+        })
     }
 
     /// Where a watch sends its alarms.
@@ -79,7 +84,9 @@ fn attend(alarms: &Receiver<Alarm>, helpers: &Helpers) {
                 begin_dump(watch, helpers);
             }
             Alarm::NearHeapLimit { current_heap_limit } if debug => {
-                tell(&format!("near-heap-limit: current_heap_limit={current_heap_limit}"));
+                tell(&format!(
+                    "near-heap-limit: current_heap_limit={current_heap_limit}"
+                ));
             }
             Alarm::NearHeapLimit { .. } => {}
             Alarm::GivenUp { watch, granted } => tell(&describe_giving_up(&watch, granted)),
@@ -110,7 +117,9 @@ fn describe_danger(watch: &Watch, cause: Cause, used: u64) -> String {
         megabytes(watch.limit),
     );
     match (cause, watch.threshold) {
-        (Cause::Threshold, Some(threshold)) => format!("{heap}, above the threshold of {threshold} %: taking a heap snapshot"),
+        (Cause::Threshold, Some(threshold)) => {
+            format!("{heap}, above the threshold of {threshold} %: taking a heap snapshot")
+        }
         _ => format!("{heap} and V8 is about to give up: taking a heap snapshot"),
     }
 }
@@ -134,6 +143,9 @@ fn describe_isolate(watch: &Watch) -> String {
 
 /// Node's own convention for debug logs: `NODE_DEBUG=oom-heapdump`, in any case, among others separated by commas.
 fn debug_log_is_on() -> bool {
-    std::env::var("NODE_DEBUG")
-        .is_ok_and(|sections| sections.split(',').any(|section| section.trim().eq_ignore_ascii_case("oom-heapdump")))
+    std::env::var("NODE_DEBUG").is_ok_and(|sections| {
+        sections
+            .split(',')
+            .any(|section| section.trim().eq_ignore_ascii_case("oom-heapdump"))
+    })
 }

@@ -5,7 +5,10 @@ use std::thread::{Builder, JoinHandle};
 
 /// Starts a thread with all signals blocked: the kernel then delivers each signal to a thread of Node's, as it did before.
 #[cfg(unix)]
-pub fn spawn_without_signals(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+pub fn spawn_without_signals(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
     // SAFETY: both sets are initialised by the calls that are given them; a thread inherits the mask it is created with.
     unsafe {
         let mut all = std::mem::zeroed();
@@ -20,6 +23,9 @@ pub fn spawn_without_signals(name: &str, body: impl FnOnce() + Send + 'static) -
 
 /// Windows delivers no signals to threads.
 #[cfg(not(unix))]
-pub fn spawn_without_signals(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+pub fn spawn_without_signals(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
     Builder::new().name(name.to_owned()).spawn(body)
 }

@@ -4,7 +4,8 @@ use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 
 use super::symbols::{
-    Functions, GcCallback, HeapSpaceStatistics, HeapStatistics, NearHeapLimitCallback, RawIsolate, UnsupportedHost,
+    Functions, GcCallback, HeapSpaceStatistics, HeapStatistics, NearHeapLimitCallback, RawIsolate,
+    UnsupportedHost,
 };
 
 /// `kGCTypeMarkSweepCompact` (v8-callbacks.h), unchanged from V8 10.2 to 14.6. Epilogues of incremental marking (8) run
@@ -40,7 +41,9 @@ impl Isolate {
         let functions = Functions::of_this_process()?;
         // SAFETY: a static function without arguments that reads a thread-local variable.
         let raw = unsafe { (functions.try_get_current)() };
-        NonNull::new(raw).map(|raw| Self { raw, functions }).ok_or(UnsupportedHost::NoIsolate)
+        NonNull::new(raw)
+            .map(|raw| Self { raw, functions })
+            .ok_or(UnsupportedHost::NoIsolate)
     }
 
     /// `heap_size_limit` in bytes: old generation plus the reserve of the young one.
@@ -50,7 +53,9 @@ impl Isolate {
 
     /// Finds the young generation's spaces by their names, which are the same in all versions.
     pub fn young_spaces(&self) -> YoungSpaces {
-        let index_of = |name: &CStr| (0..self.number_of_heap_spaces()).find(|&index| self.has_name(index, name));
+        let index_of = |name: &CStr| {
+            (0..self.number_of_heap_spaces()).find(|&index| self.has_name(index, name))
+        };
         YoungSpaces {
             new_space: index_of(c"new_space"),
             new_large_object_space: index_of(c"new_large_object_space"),
@@ -62,13 +67,20 @@ impl Isolate {
     pub fn old_generation_use(&self, young: YoungSpaces) -> OldGenerationUse {
         let all = self.heap_statistics();
         let young_space = |index: Option<usize>| {
-            index.map_or_else(HeapSpaceStatistics::zeroed, |index| self.heap_space_statistics(index))
+            index.map_or_else(HeapSpaceStatistics::zeroed, |index| {
+                self.heap_space_statistics(index)
+            })
         };
         let new_space = young_space(young.new_space);
         let new_large_objects = young_space(young.new_large_object_space);
         OldGenerationUse {
-            used: all.used_heap_size().saturating_sub(new_space.used + new_large_objects.used) as u64,
-            committed: all.total_heap_size().saturating_sub(new_space.size + new_large_objects.size) as u64,
+            used: all
+                .used_heap_size()
+                .saturating_sub(new_space.used + new_large_objects.used) as u64,
+            committed: all
+                .total_heap_size()
+                .saturating_sub(new_space.size + new_large_objects.size)
+                as u64,
         }
     }
 
@@ -78,7 +90,14 @@ impl Isolate {
     /// `data` must stay valid until [`Self::remove_mark_compact_epilogue`] or the end of the isolate.
     pub unsafe fn add_mark_compact_epilogue(&self, callback: GcCallback, data: *mut c_void) {
         // SAFETY: the isolate is alive and entered on this thread; the caller vouches for `data`.
-        unsafe { (self.functions.add_gc_epilogue_callback)(self.raw.as_ptr(), callback, data, GC_TYPE_MARK_COMPACT) }
+        unsafe {
+            (self.functions.add_gc_epilogue_callback)(
+                self.raw.as_ptr(),
+                callback,
+                data,
+                GC_TYPE_MARK_COMPACT,
+            )
+        }
     }
 
     /// Undoes [`Self::add_mark_compact_epilogue`].
@@ -95,7 +114,11 @@ impl Isolate {
     /// # Safety
     /// The callback must not be installed yet (V8 ends the process when one is added twice), and `data` must stay valid
     /// until it is removed.
-    pub unsafe fn add_near_heap_limit_callback(&self, callback: NearHeapLimitCallback, data: *mut c_void) {
+    pub unsafe fn add_near_heap_limit_callback(
+        &self,
+        callback: NearHeapLimitCallback,
+        data: *mut c_void,
+    ) {
         // SAFETY: the isolate is alive and entered on this thread; the caller vouches for the rest.
         unsafe { (self.functions.add_near_heap_limit_callback)(self.raw.as_ptr(), callback, data) }
     }
@@ -107,13 +130,21 @@ impl Isolate {
     pub unsafe fn remove_near_heap_limit_callback(&self, callback: NearHeapLimitCallback) {
         const KEEP_THE_LIMIT: usize = 0;
         // SAFETY: the isolate is alive; the caller vouches that the callback is installed.
-        unsafe { (self.functions.remove_near_heap_limit_callback)(self.raw.as_ptr(), callback, KEEP_THE_LIMIT) }
+        unsafe {
+            (self.functions.remove_near_heap_limit_callback)(
+                self.raw.as_ptr(),
+                callback,
+                KEEP_THE_LIMIT,
+            )
+        }
     }
 
     /// Lets V8 take a raised heap limit back once the heap is smaller than `share` of the limit it began with.
     pub fn automatically_restore_initial_heap_limit(&self, share: f64) {
         // SAFETY: the isolate is alive; the call only stores a number in its heap.
-        unsafe { (self.functions.automatically_restore_initial_heap_limit)(self.raw.as_ptr(), share) }
+        unsafe {
+            (self.functions.automatically_restore_initial_heap_limit)(self.raw.as_ptr(), share)
+        }
     }
 
     fn heap_statistics(&self) -> HeapStatistics {
@@ -131,7 +162,9 @@ impl Isolate {
     fn heap_space_statistics(&self, index: usize) -> HeapSpaceStatistics {
         let mut statistics = HeapSpaceStatistics::zeroed();
         // SAFETY: the isolate is alive; V8 leaves the buffer as it is when the index is out of range.
-        unsafe { (self.functions.get_heap_space_statistics)(self.raw.as_ptr(), &mut statistics, index) };
+        unsafe {
+            (self.functions.get_heap_space_statistics)(self.raw.as_ptr(), &mut statistics, index)
+        };
         statistics
     }
 

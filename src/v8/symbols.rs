@@ -64,7 +64,13 @@ pub struct HeapSpaceStatistics {
 impl HeapSpaceStatistics {
     /// All zero, as V8's own constructor leaves it.
     pub const fn zeroed() -> Self {
-        Self { name: std::ptr::null(), size: 0, used: 0, available: 0, physical: 0 }
+        Self {
+            name: std::ptr::null(),
+            size: 0,
+            used: 0,
+            available: 0,
+            physical: 0,
+        }
     }
 }
 
@@ -80,10 +86,14 @@ pub enum UnsupportedHost {
         symbol: &'static str,
     },
     /// The running program could not be opened to look for V8's functions.
-    #[error("the functions of the running program cannot be looked up ({0}), so V8's garbage collector cannot be watched")]
+    #[error(
+        "the functions of the running program cannot be looked up ({0}), so V8's garbage collector cannot be watched"
+    )]
     NoSymbolTable(String),
     /// The calling thread runs no JavaScript.
-    #[error("there is no V8 isolate on this thread, so there is no heap to watch: load the module from JavaScript")]
+    #[error(
+        "there is no V8 isolate on this thread, so there is no heap to watch: load the module from JavaScript"
+    )]
     NoIsolate,
 }
 
@@ -173,6 +183,8 @@ impl Program {
     unsafe fn function<F: Copy>(&self, symbol: &'static str) -> Result<F, UnsupportedHost> {
         // SAFETY: the caller vouches for the signature; the program itself is never unloaded.
         let found = unsafe { self.library.get::<F>(symbol) };
-        found.map(|function| *function).map_err(|_| UnsupportedHost::MissingSymbol { symbol })
+        found
+            .map(|function| *function)
+            .map_err(|_| UnsupportedHost::MissingSymbol { symbol })
     }
 }

@@ -68,7 +68,10 @@ mod tests {
     fn recorded(count: u64) -> Collections {
         let collections = Collections::default();
         for n in 0..count {
-            collections.record(Collection { at_ms: n, used: n * 1000 });
+            collections.record(Collection {
+                at_ms: n,
+                used: n * 1000,
+            });
         }
         collections
     }
@@ -81,7 +84,16 @@ mod tests {
     #[test]
     fn collections_come_back_oldest_first() {
         let recent = recorded(2).recent();
-        assert_eq!(recent, [Collection { at_ms: 0, used: 0 }, Collection { at_ms: 1, used: 1000 }]);
+        assert_eq!(
+            recent,
+            [
+                Collection { at_ms: 0, used: 0 },
+                Collection {
+                    at_ms: 1,
+                    used: 1000
+                }
+            ]
+        );
     }
 
     #[test]

@@ -21,10 +21,16 @@ pub enum Stage {
 
 impl Stage {
     fn from_word(word: u8) -> Self {
-        [Self::Idle, Self::Requested, Self::Connected, Self::Complete, Self::Failed]
-            .into_iter()
-            .find(|stage| *stage as u8 == word)
-            .unwrap_or(Self::Failed)
+        [
+            Self::Idle,
+            Self::Requested,
+            Self::Connected,
+            Self::Complete,
+            Self::Failed,
+        ]
+        .into_iter()
+        .find(|stage| *stage as u8 == word)
+        .unwrap_or(Self::Failed)
     }
 }
 
@@ -36,7 +42,10 @@ pub struct DumpStage {
 
 impl Default for DumpStage {
     fn default() -> Self {
-        Self { word: AtomicU8::new(Stage::Idle as u8), repeated: AtomicBool::new(false) }
+        Self {
+            word: AtomicU8::new(Stage::Idle as u8),
+            repeated: AtomicBool::new(false),
+        }
     }
 }
 
@@ -76,7 +85,9 @@ impl DumpStage {
     }
 
     fn advance(&self, from: Stage, to: Stage) -> bool {
-        self.word.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.word
+            .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 }
 

@@ -59,16 +59,20 @@ impl IsolateWatch {
     }
 
     fn on_mark_compact(&self) {
-        self.watch.note_collection(self.isolate.old_generation_use(self.young).used);
+        self.watch
+            .note_collection(self.isolate.old_generation_use(self.young).used);
     }
 
     /// V8 is about to give up. Returns the limit it shall have, in bytes.
     fn on_near_heap_limit(&self, current: u64, initial: u64) -> u64 {
         if self.extension.get().granted() == 0 {
-            self.watch.report(Alarm::NearHeapLimit { current_heap_limit: current });
+            self.watch.report(Alarm::NearHeapLimit {
+                current_heap_limit: current,
+            });
         }
         if self.watch.dump.claim_last_chance() {
-            self.watch.call_for_dump(Cause::NearHeapLimit, self.used_now());
+            self.watch
+                .call_for_dump(Cause::NearHeapLimit, self.used_now());
         }
         match self.watch.dump.get() {
             Stage::Requested | Stage::Connected => self.outlive_the_dump(current, initial),
@@ -83,7 +87,10 @@ impl IsolateWatch {
         let raised = extension.raise(current, initial);
         self.extension.set(extension);
         raised.unwrap_or_else(|| {
-            self.watch.report(Alarm::GivenUp { watch: Arc::clone(&self.watch), granted: extension.granted() });
+            self.watch.report(Alarm::GivenUp {
+                watch: Arc::clone(&self.watch),
+                granted: extension.granted(),
+            });
             self.step_aside(current)
         })
     }
@@ -92,15 +99,22 @@ impl IsolateWatch {
     fn step_aside(&self, current: u64) -> u64 {
         self.remove_near_heap_limit();
         if self.extension.get().granted() > 0 {
-            self.isolate.automatically_restore_initial_heap_limit(RESTORE_SHARE);
+            self.isolate
+                .automatically_restore_initial_heap_limit(RESTORE_SHARE);
         }
-        parting_limit(current, self.isolate.old_generation_use(self.young).committed)
+        parting_limit(
+            current,
+            self.isolate.old_generation_use(self.young).committed,
+        )
     }
 
     fn remove_near_heap_limit(&self) {
         if self.installed_near_heap_limit.replace(false) {
             // SAFETY: it was installed, and the flag lets it be removed once.
-            unsafe { self.isolate.remove_near_heap_limit_callback(near_heap_limit) }
+            unsafe {
+                self.isolate
+                    .remove_near_heap_limit_callback(near_heap_limit)
+            }
         }
     }
 }
@@ -109,12 +123,20 @@ impl Drop for IsolateWatch {
     fn drop(&mut self) {
         let data: *mut c_void = std::ptr::from_ref(&*self).cast_mut().cast();
         // SAFETY: a watch is dropped before its isolate ends (see `install`).
-        unsafe { self.isolate.remove_mark_compact_epilogue(mark_compact_epilogue, data) }
+        unsafe {
+            self.isolate
+                .remove_mark_compact_epilogue(mark_compact_epilogue, data)
+        }
         self.remove_near_heap_limit();
     }
 }
 
-unsafe extern "C" fn mark_compact_epilogue(_isolate: *mut RawIsolate, _gc_type: u32, _flags: u32, data: *mut c_void) {
+unsafe extern "C" fn mark_compact_epilogue(
+    _isolate: *mut RawIsolate,
+    _gc_type: u32,
+    _flags: u32,
+    data: *mut c_void,
+) {
     // SAFETY: `data` is the value that `install` registered; it is alive as long as the callback is.
     let watch = unsafe { &*data.cast::<IsolateWatch>() };
     watch.on_mark_compact();

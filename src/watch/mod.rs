@@ -9,6 +9,7 @@ mod collections;
 mod dump_stage;
 mod extension;
 mod isolate_watch;
+mod node_options;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -129,7 +130,10 @@ impl Watch {
     /// Takes note of what a mark-compact left, in bytes. Runs inside V8: no allocation, no lock.
     fn note_collection(self: &Arc<Self>, used: u64) {
         self.used.store(used, Ordering::Relaxed);
-        self.collections.record(Collection { at_ms: self.began.elapsed().as_millis() as u64, used });
+        self.collections.record(Collection {
+            at_ms: self.began.elapsed().as_millis() as u64,
+            used,
+        });
         if exceeds(used, self.limit, self.threshold) && self.dump.claim() {
             self.call_for_dump(Cause::Threshold, used);
         }
@@ -138,7 +142,11 @@ impl Watch {
     /// Hands a claimed dump to the monitor. The channel has room for every isolate's one alarm; should it be full all the
     /// same, the claim is given back so that the next collection tries again.
     fn call_for_dump(self: &Arc<Self>, cause: Cause, used: u64) {
-        let alarm = Alarm::Danger { watch: Arc::clone(self), cause, used };
+        let alarm = Alarm::Danger {
+            watch: Arc::clone(self),
+            cause,
+            used,
+        };
         if self.alarms.try_send(alarm).is_err() {
             self.dump.set(Stage::Idle);
         }
@@ -152,7 +160,8 @@ impl Watch {
 
 /// Whether `used` bytes are above `threshold` percent of `limit`.
 fn exceeds(used: u64, limit: u64, threshold: Option<u8>) -> bool {
-    threshold.is_some_and(|percent| u128::from(used) * 100 > u128::from(limit) * u128::from(percent))
+    threshold
+        .is_some_and(|percent| u128::from(used) * 100 > u128::from(limit) * u128::from(percent))
 }
 
 #[cfg(test)]
@@ -171,7 +180,14 @@ mod tests {
         let (watch, alarms) = watch(Some(75));
         watch.note_collection(751);
         watch.note_collection(800);
-        assert!(matches!(alarms.try_recv(), Ok(Alarm::Danger { cause: Cause::Threshold, used: 751, .. })));
+        assert!(matches!(
+            alarms.try_recv(),
+            Ok(Alarm::Danger {
+                cause: Cause::Threshold,
+                used: 751,
+                ..
+            })
+        ));
         assert!(alarms.try_recv().is_err());
     }
 

@@ -1,0 +1,81 @@
+//! Where a dump goes: its name, its temporary file, the proof that it is complete, its final place.
+//!
+//! A file under its final name is always complete. Until then it is a `.part` beside it, which no failure leaves behind.
+//! Knows names and files, and nothing of where the bytes come from.
+
+mod completeness;
+mod final_place;
+mod interruption;
+mod name;
+mod sink;
+
+pub use sink::{Sink, Written};
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why there is no file.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The path names no file in a folder.
+    #[error("{} cannot be the name of a heap snapshot; give the absolute path of a file", file.display())]
+    NoFileName {
+        /// The path that was given.
+        file: PathBuf,
+    },
+    /// The temporary file could not be made.
+    #[error("cannot create {}: {source}; {}", file.display(), remedy(source))]
+    Create {
+        /// The temporary file.
+        file: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Bytes could not be written, or not be brought to the disk.
+    #[error("cannot write {}: {source}; {}", file.display(), remedy(source))]
+    Write {
+        /// The temporary file.
+        file: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The source said that it was done, but its bytes are no whole JSON document.
+    #[error("the heap snapshot for {} is cut short after {bytes} bytes; no file was kept, try again", file.display())]
+    Incomplete {
+        /// The final name.
+        file: PathBuf,
+        /// How many bytes arrived.
+        bytes: u64,
+    },
+    /// The complete file could not get its final name.
+    #[error("cannot move the heap snapshot to {}: {source}; {}", file.display(), remedy(source))]
+    Move {
+        /// The final name.
+        file: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A temporary file that is of no use any more, and still there.
+    #[error("cannot remove {}: {source}; remove it by hand", file.display())]
+    Remove {
+        /// The temporary file.
+        file: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// What a person can do about an error of the operating system.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free space on that disk or choose another folder"
+        }
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "create that folder first",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "choose a folder that this user may write to"
+        }
+        io::ErrorKind::InvalidFilename => "choose a shorter name",
+        _ => "choose another folder",
+    }
+}
