@@ -59,7 +59,7 @@ async function main() {
   if (file === undefined) throw new Error("it left no heap snapshot; the lines above say why");
   const { size } = fs.statSync(path.join(root, file));
   console.log(`
-What it left: ${path.join(root, file)} (${(size / 1e6).toFixed(1)} MB)
+What it left: ${path.join(root, file)} (${(size / 1048576).toFixed(1)} MB)
 To open it: Chrome > DevTools > Memory > Load profile. Sort by "Retained Size": the class RenderedPage is the leak,
 and its Retainers lead to the Map "pages" in demo/service.js.`);
 }

@@ -20,5 +20,5 @@ if (!fs.existsSync(snapshot)) {
   console.error("The leaking program left no my_snapshot.heapsnapshot; the lines above say why.");
   process.exitCode = 1;
 } else {
-  console.log(`Created ${snapshot} (${(fs.statSync(snapshot).size / 1e6).toFixed(1)} MB).`);
+  console.log(`Created ${snapshot} (${(fs.statSync(snapshot).size / 1048576).toFixed(1)} MB).`);
 }

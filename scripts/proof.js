@@ -103,7 +103,7 @@ function table(runs) {
       const held = names.map((name) => cell.filter((run) => !(name in run.broken)).length);
       const size = median(cell.map((run) => run.bytes));
       lines.push(
-        `| ${versions} | ${heapLimit(major)} MB | ${leak} | ${cell.length} | ${held.join(" | ")} | ${(median(cell.map((run) => run.milliseconds)) / 1000).toFixed(1)} s | ${size === null ? "none" : `${(size / 1e6).toFixed(1)} MB`} |`,
+        `| ${versions} | ${heapLimit(major)} MB | ${leak} | ${cell.length} | ${held.join(" | ")} | ${(median(cell.map((run) => run.milliseconds)) / 1000).toFixed(1)} s | ${size === null ? "none" : `${(size / 1048576).toFixed(1)} MB`} |`,
       );
     }
   }
