@@ -15,7 +15,16 @@ function loadNative() {
       throw new Error(`${file} is missing; run "npm rebuild node-oom-heapdump" with Rust installed`);
     }
   }
-  return { addon: require(ADDON), helper: HELPER };
+  return { addon: loadAddon(), helper: HELPER };
+}
+
+function loadAddon() {
+  try {
+    return require(ADDON);
+  } catch (error) {
+    if (error.code !== "ERR_DLOPEN_DISABLED") throw error;
+    throw new Error("Node may not load addons; with --permission give --allow-addons, and leave out --no-addons");
+  }
 }
 
 module.exports = { loadNative, ADDON, HELPER };

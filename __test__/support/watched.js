@@ -1,6 +1,7 @@
 "use strict";
 
 // Short programs that require the package, each in a process of its own. In every script `watch` is the package.
+const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const path = require("node:path");
 const { run } = require("./program");
@@ -45,7 +46,7 @@ async function dumpWatched(options, { then = "", ...rest } = {}) {
   return printed(
     await runWatched(script, {
       flags: ["--max-old-space-size=60", "--inspect=0", "--expose-gc"],
-      timeout: 30_000,
+      timeout: 15_000,
       ...rest,
     }),
   );
@@ -53,6 +54,22 @@ async function dumpWatched(options, { then = "", ...rest } = {}) {
 
 /** The lines of standard error that this package wrote. */
 const ourLines = ({ stderr }) => stderr.split("\n").filter((line) => line.startsWith("node-oom-heapdump: "));
+
+/**
+ * Asserts that no attempt at a dump came to anything and that each told its danger and its failure in one line, both for
+ * `whose` ("process 7"). The package tries when the threshold is crossed and once more when the limit is near.
+ */
+function assertFailureIsTold(finished, whose, reason) {
+  const lines = ourLines(finished).filter((line) => !line.includes("is let go"));
+  const attempts = lines.length / 2;
+  assert.ok(attempts === 1 || attempts === 2, finished.stderr);
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const [danger, failure] = lines.slice(attempt * 2);
+    assert.ok(danger.includes(whose) && danger.endsWith("taking a heap snapshot"), danger);
+    assert.ok(failure.includes(`no heap snapshot of ${whose}: `), failure);
+    assert.match(failure, reason);
+  }
+}
 
 /** Copies what is published, and the built artefacts, so that it is a second installed copy of the package. */
 function copyPackage(directory) {
@@ -64,4 +81,14 @@ function copyPackage(directory) {
   return directory;
 }
 
-module.exports = { root, leakForever, runWatched, printed, dieWatched, dumpWatched, ourLines, copyPackage };
+module.exports = {
+  root,
+  leakForever,
+  runWatched,
+  printed,
+  dieWatched,
+  dumpWatched,
+  ourLines,
+  assertFailureIsTold,
+  copyPackage,
+};
