@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use node_oom_heapdump::dump::{self, Sink, Written};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
-use node_oom_heapdump::message::tell;
+use node_oom_heapdump::message::{megabytes, tell};
 use node_oom_heapdump::request::{Answer, DUMP_COMMAND, DumpRequest, UsageError};
 
 const HELP: &str = "\
@@ -62,7 +62,7 @@ impl Command {
             }
             Some(argument) => Err(argument.unexpected().into()),
             None => Err(UsageError::Missing {
-                option: DUMP_COMMAND,
+                option: "a command",
             }),
         }
     }
@@ -77,12 +77,8 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn dump(request: &DumpRequest) -> ExitCode {
-    let start = Instant::now();
     match write_snapshot(request) {
-        Ok(written) => {
-            report_success(request, written, start);
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             report_failure(format!(
                 "no heap snapshot of {}: {reason}",
@@ -94,33 +90,63 @@ fn dump(request: &DumpRequest) -> ExitCode {
 }
 
 /// The whole dump; an error names the temporary file if even that could not be removed.
-fn write_snapshot(request: &DumpRequest) -> Result<Written, String> {
-    let mut sink = Sink::create(&request.file).map_err(|error| error.to_string())?;
-    stream_snapshot(request, &mut sink).map_err(|error| match sink.discard() {
+fn write_snapshot(request: &DumpRequest) -> Result<(), String> {
+    let mut dump = Dump {
+        request,
+        start: Instant::now(),
+        sink: Sink::create(&request.file).map_err(|error| error.to_string())?,
+    };
+    dump.take().map_err(|error| match dump.sink.discard() {
         Ok(()) => error.to_string(),
         Err(leftover) => format!("{error}; also, {leftover}"),
     })
 }
 
-fn stream_snapshot(request: &DumpRequest, sink: &mut Sink) -> Result<Written, Error> {
-    let announce = || answer(&Answer::Connected);
-    let mut main_thread = inspector::connect(&request.inspector, request.process)?;
-    if request.thread == 0 {
-        main_thread.verify_process(announce)?;
-        return stream_from(&mut main_thread, sink);
-    }
-    main_thread.verify_process(|| {})?;
-    stream_from(
-        &mut inspector::attach_to_worker(&mut main_thread, request.thread, announce)?,
-        sink,
-    )
+struct Dump<'a> {
+    request: &'a DumpRequest,
+    start: Instant,
+    sink: Sink,
 }
 
-/// Holds the isolate until the file is complete: it may be about to die of what the snapshot shows.
-fn stream_from(session: &mut Session<impl Transport>, sink: &mut Sink) -> Result<Written, Error> {
-    let mut isolate = HeldIsolate::new(session);
-    isolate.take_heap_snapshot(|chunk| sink.write(chunk.as_bytes()).map_err(Error::from))?;
-    Ok(sink.complete()?)
+impl Dump<'_> {
+    fn take(&mut self) -> Result<(), Error> {
+        let connected = || answer(&Answer::Connected);
+        let DumpRequest {
+            process,
+            thread,
+            inspector,
+            ..
+        } = self.request;
+        let mut main_thread = inspector::connect(inspector, *process)?;
+        if *thread == 0 {
+            main_thread.verify_process(connected)?;
+            self.stream_from(&mut main_thread)
+        } else {
+            main_thread.verify_process(|| {})?;
+            self.stream_from(&mut inspector::attach_to_worker(
+                &mut main_thread,
+                *thread,
+                connected,
+            )?)
+        }
+    }
+
+    /// Holds the isolate until the file is complete and reported: it may be about to die of what the snapshot shows.
+    fn stream_from(&mut self, session: &mut Session<impl Transport>) -> Result<(), Error> {
+        let mut isolate = HeldIsolate::new(session);
+        isolate
+            .take_heap_snapshot(|chunk| self.sink.write(chunk.as_bytes()).map_err(Error::from))?;
+        let Written { file, bytes } = self.sink.complete()?;
+        tell(&format!(
+            "heap snapshot of {} is complete: {} ({} MB in {:.1} s)",
+            describe(self.request),
+            file.display(),
+            megabytes(bytes),
+            self.start.elapsed().as_secs_f64()
+        ));
+        answer(&Answer::Complete { bytes, file });
+        Ok(())
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -129,17 +155,6 @@ enum Error {
     Inspector(#[from] inspector::Error),
     #[error(transparent)]
     Dump(#[from] dump::Error),
-}
-
-fn report_success(request: &DumpRequest, Written { file, bytes }: Written, start: Instant) {
-    tell(&format!(
-        "heap snapshot of {} is complete: {} ({:.1} MB in {:.1} s)",
-        describe(request),
-        file.display(),
-        bytes as f64 / 1e6,
-        start.elapsed().as_secs_f64()
-    ));
-    answer(&Answer::Complete { bytes, file });
 }
 
 fn report_failure(reason: String) {

@@ -1,6 +1,6 @@
 //! What the addon asks of the helper, and what the helper answers.
 //!
-//! The addon puts a [`DumpRequest`] on the helper's command line and reads [`Answer`] lines from its standard output.
+//! The addon puts a [`DumpRequest`] on the helper's command line and reads [`Answer`]s from its standard output.
 //! Both ends are in this file, so they cannot come to disagree. It knows nothing of how a dump is made.
 
 use std::ffi::OsString;
@@ -135,23 +135,22 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Sends this answer in one piece: `connected`, `complete <bytes> <path>` or `failed <reason>`, and a newline.
+    /// Sends this answer in one piece: `connected`, `complete <bytes> <path>` or `failed <reason>`, ended by NUL.
     ///
-    /// A path may hold any byte but NUL, newlines too. It therefore comes last and runs to the end of the stream.
+    /// A path may hold any byte but NUL, newlines too; only NUL can end it.
     pub fn write_to(&self, output: &mut impl Write) -> io::Result<()> {
-        let mut line = match self {
+        let mut message = match self {
             Answer::Connected => CONNECTED.to_vec(),
             Answer::Complete { bytes, file } => {
-                let mut line = COMPLETE.to_vec();
-                line.extend_from_slice(bytes.to_string().as_bytes());
-                line.push(b' ');
-                line.extend_from_slice(file.as_os_str().as_encoded_bytes());
-                line
+                let path = file.as_os_str().as_encoded_bytes();
+                [COMPLETE, bytes.to_string().as_bytes(), b" ", path].concat()
             }
-            Answer::Failed { reason } => [FAILED, reason.as_bytes()].concat(),
+            Answer::Failed { reason } => {
+                [FAILED, reason.replace(NUL as char, " ").as_bytes()].concat()
+            }
         };
-        line.push(b'\n');
-        output.write_all(&line)?;
+        message.push(NUL);
+        output.write_all(&message)?;
         output.flush()
     }
 
@@ -160,17 +159,13 @@ impl Answer {
     /// # Errors
     /// [`io::ErrorKind::InvalidData`] when the bytes are no answer, or one that was cut short.
     pub fn read_from(input: &mut impl BufRead) -> io::Result<Option<Answer>> {
-        let mut line = Vec::new();
-        input.read_until(b'\n', &mut line)?;
-        if line.is_empty() {
+        let mut message = Vec::new();
+        if input.read_until(NUL, &mut message)? == 0 {
             return Ok(None);
         }
-        if line.strip_suffix(b"\n") != Some(CONNECTED) {
-            input.read_to_end(&mut line)?;
-        }
-        let answer = line.strip_suffix(b"\n").and_then(Answer::parse);
+        let answer = message.strip_suffix(&[NUL]).and_then(Answer::parse);
         answer.map(Some).ok_or_else(|| {
-            let text = String::from_utf8_lossy(&line).into_owned();
+            let text = String::from_utf8_lossy(&message);
             io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!("the helper's answer was cut short or is none: {text:?}"),
@@ -178,10 +173,10 @@ impl Answer {
         })
     }
 
-    fn parse(line: &[u8]) -> Option<Answer> {
-        if line == CONNECTED {
+    fn parse(message: &[u8]) -> Option<Answer> {
+        if message == CONNECTED {
             Some(Answer::Connected)
-        } else if let Some(rest) = line.strip_prefix(COMPLETE) {
+        } else if let Some(rest) = message.strip_prefix(COMPLETE) {
             let space = rest.iter().position(|&byte| byte == b' ')?;
             let bytes = std::str::from_utf8(&rest[..space]).ok()?.parse().ok()?;
             Some(Answer::Complete {
@@ -189,7 +184,7 @@ impl Answer {
                 file: path_from(&rest[space + 1..])?,
             })
         } else {
-            let reason = line.strip_prefix(FAILED)?;
+            let reason = message.strip_prefix(FAILED)?;
             Some(Answer::Failed {
                 reason: String::from_utf8_lossy(reason).into_owned(),
             })
@@ -200,6 +195,7 @@ impl Answer {
 const CONNECTED: &[u8] = b"connected";
 const COMPLETE: &[u8] = b"complete ";
 const FAILED: &[u8] = b"failed ";
+const NUL: u8 = 0;
 
 #[cfg(unix)]
 fn path_from(bytes: &[u8]) -> Option<PathBuf> {
@@ -269,12 +265,13 @@ mod tests {
     }
 
     #[test]
-    fn connected_is_read_before_the_stream_ends() {
+    fn an_answer_is_read_before_the_stream_ends() {
         let (reader, mut writer) = io::pipe().unwrap();
-        Answer::Connected.write_to(&mut writer).unwrap();
-        let answer = Answer::read_from(&mut io::BufReader::new(reader)).unwrap();
-        assert_eq!(answer, Some(Answer::Connected));
-        drop(writer);
+        let mut reader = io::BufReader::new(reader);
+        for answer in [Answer::Connected, complete("/tmp/x")] {
+            answer.write_to(&mut writer).unwrap();
+            assert_eq!(Answer::read_from(&mut reader).unwrap(), Some(answer));
+        }
     }
 
     #[test]
@@ -282,10 +279,10 @@ mod tests {
         for cut in [
             "connec",
             "complete 12",
-            "complete 12 /tmp/x.heapsna",
-            "complete x /tmp/y\n",
-            "failed",
-            "hello\n",
+            "complete 12 /tmp/x",
+            "complete x /tmp/y\0",
+            "failed\0",
+            "hello\0",
         ] {
             let error = Answer::read_from(&mut cut.as_bytes()).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{cut}");

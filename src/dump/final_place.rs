@@ -6,16 +6,31 @@ use std::path::Path;
 
 /// Moves `from` to `to` in the same folder. Fails with [`io::ErrorKind::AlreadyExists`] if there is a `to`.
 pub fn move_without_overwriting(from: &Path, to: &Path) -> io::Result<()> {
-    match rename_without_overwriting(from, to) {
-        Err(error) if is_unsupported(&error) => link_and_unlink(from, to),
-        result => result,
+    let ways = [rename_without_overwriting, link_and_unlink, look_and_rename];
+    let mut result = Err(io::ErrorKind::Unsupported.into());
+    for way in ways {
+        result = way(from, to);
+        if !result.as_ref().is_err_and(is_unsupported) {
+            break;
+        }
     }
+    result
 }
 
 /// The way of NFS, of old kernels and of sandboxes that do not know `renameat2`.
 fn link_and_unlink(from: &Path, to: &Path) -> io::Result<()> {
     fs::hard_link(from, to)?;
     fs::remove_file(from)
+}
+
+/// The way of file systems without links, such as exFAT. A file that gets the name between the two calls is lost; the
+/// alternative is to lose the snapshot.
+fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(to) {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(from, to),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -80,7 +95,7 @@ mod tests {
     use crate::dump::sink::tests::Folder;
 
     type Move = fn(&Path, &Path) -> io::Result<()>;
-    const EVERY_WAY: [Move; 2] = [move_without_overwriting, link_and_unlink];
+    const EVERY_WAY: [Move; 3] = [move_without_overwriting, link_and_unlink, look_and_rename];
 
     #[test]
     fn a_file_gets_a_free_name() {

@@ -115,8 +115,9 @@ impl Sink {
         let Some(temporary) = self.temporary.take() else {
             return Ok(());
         };
+        let removed = std::fs::remove_file(&temporary);
         interruption::keep();
-        match std::fs::remove_file(&temporary) {
+        match removed {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Remove {
                 file: temporary,
                 source,

@@ -84,7 +84,8 @@ fn ask_for_url(port: u16) -> Result<String, Error> {
     })?;
     let answer =
         get(&stream, &socket, "/json/list").map_err(|error| no_inspector(describe(&error)))?;
-    let targets: Vec<Target> = serde_json::from_slice(body(&answer))
+    let body = split(&answer).map_or(&[][..], |(_head, body)| body);
+    let targets: Vec<Target> = serde_json::from_slice(body)
         .map_err(|_| no_inspector("it sent no list of targets".into()))?;
     let node = targets.into_iter().find(|target| target.kind == "node");
     node.and_then(|target| target.url)
@@ -122,7 +123,9 @@ fn get(mut stream: &TcpStream, host: &SocketAddr, path: &str) -> io::Result<Vec<
 
 /// Node keeps the connection open, so the length it announces is the only end.
 fn is_whole(answer: &[u8]) -> bool {
-    let head = &answer[..answer.len() - body(answer).len()];
+    let Some((head, body)) = split(answer) else {
+        return false;
+    };
     let length = String::from_utf8_lossy(head).lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         if name.eq_ignore_ascii_case("content-length") {
@@ -131,13 +134,13 @@ fn is_whole(answer: &[u8]) -> bool {
             None
         }
     });
-    length.is_some_and(|length| body(answer).len() >= length)
+    length.is_some_and(|length| body.len() >= length)
 }
 
-/// What follows the empty line; nothing while that has not arrived.
-fn body(answer: &[u8]) -> &[u8] {
-    let head = answer.windows(4).position(|window| window == b"\r\n\r\n");
-    head.map_or(&[], |head| &answer[head + 4..])
+/// What comes before and after the empty line, once that has arrived.
+fn split(answer: &[u8]) -> Option<(&[u8], &[u8])> {
+    let head = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    Some((&answer[..head], &answer[head + 4..]))
 }
 
 fn describe(error: &io::Error) -> String {
@@ -224,7 +227,7 @@ mod tests {
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = Vec::new();
-            while body(&request).is_empty() && !request.ends_with(b"\r\n\r\n") {
+            while split(&request).is_none() {
                 let mut piece = [0; 512];
                 let count = stream.read(&mut piece).unwrap();
                 request.extend_from_slice(&piece[..count]);

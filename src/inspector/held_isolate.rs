@@ -74,34 +74,150 @@ impl<'a, T: Transport> HeldIsolate<'a, T> {
         Ok(message)
     }
 
-    /// Lets the isolate run. A pause may still be on its way, or a `debugger` statement come by, so resume until the
-    /// debugger is off.
+    /// Lets the isolate run. Our own pause may still be on its way, or a `debugger` statement come by, so whatever
+    /// pauses it is resumed until the debugger is off.
     fn release(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + IO_THREAD_PATIENCE;
-        let mut resume = self.paused;
-        let mut disable = None;
+        if self.paused {
+            self.session.send(RESUME, json!({}))?;
+        }
+        let disable = self.session.send("Debugger.disable", json!({}))?;
         loop {
-            if resume {
-                self.session.send("Debugger.resume", json!({}))?;
+            match self.next(deadline.saturating_duration_since(Instant::now()))? {
+                Incoming::Reply { id, .. } if id == disable => return Ok(()),
+                Incoming::Paused => drop(self.session.send(RESUME, json!({}))?),
+                _ if Instant::now() >= deadline => return Ok(()),
+                _ => {}
             }
-            let disable = match disable {
-                Some(id) => id,
-                None => *disable.insert(self.session.send("Debugger.disable", json!({}))?),
-            };
-            let message = self.next(deadline.saturating_duration_since(Instant::now()))?;
-            if matches!(message, Incoming::Reply { id, .. } if id == disable) {
-                return Ok(());
-            }
-            resume = message == Incoming::Paused;
         }
     }
 }
 
+const RESUME: &str = "Debugger.resume";
 const TAKE_HEAP_SNAPSHOT: &str = "HeapProfiler.takeHeapSnapshot";
 
 impl<T: Transport> Drop for HeldIsolate<'_, T> {
     fn drop(&mut self) {
-        // Only a lost connection can fail here, and an inspector that loses its client resumes the isolate itself.
+        // Where this fails or ends early, the connection is closed next, and an inspector that loses its client resumes
+        // the isolate itself.
         let _ = self.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+    use tungstenite::Utf8Bytes;
+
+    /// The other side of a conversation, as recorded from Node 24.
+    struct Recording {
+        incoming: VecDeque<&'static str>,
+        sent: Vec<String>,
+    }
+
+    impl Transport for &mut Recording {
+        fn send(&mut self, message: String) -> Result<(), Error> {
+            let message: serde_json::Value = serde_json::from_str(&message)?;
+            self.sent
+                .push(message["method"].as_str().unwrap_or_default().to_owned());
+            Ok(())
+        }
+
+        fn receive(&mut self, _silence: Duration) -> Result<Utf8Bytes, Error> {
+            self.incoming
+                .pop_front()
+                .map(Utf8Bytes::from)
+                .ok_or(Error::Closed { process: 1 })
+        }
+    }
+
+    const PAUSED: &str =
+        r#"{"method":"Debugger.paused","params":{"callFrames":[],"reason":"other"}}"#;
+    const CHUNK: &str = r#"{"method":"HeapProfiler.addHeapSnapshotChunk","params":{"chunk":"{}"}}"#;
+    const SNAPSHOT_TAKEN: &str = r#"{"id":3,"result":{}}"#;
+    const DISABLED: &str = r#"{"id":6,"result":{}}"#;
+    const REQUESTS: [&str; 4] = [
+        "Debugger.enable",
+        "HeapProfiler.enable",
+        "HeapProfiler.takeHeapSnapshot",
+        "Debugger.pause",
+    ];
+    const RELEASE: [&str; 2] = ["Debugger.resume", "Debugger.disable"];
+
+    /// Takes a snapshot and lets go; returns its chunks, or the error, and what was sent until and after that.
+    fn take(
+        incoming: &[&'static str],
+        write: impl Fn() -> Result<(), Error>,
+    ) -> (Result<String, Error>, Vec<String>, Vec<String>) {
+        let mut recording = Recording {
+            incoming: incoming.iter().copied().collect(),
+            sent: Vec::new(),
+        };
+        let mut session = Session::new(&mut recording);
+        let mut chunks = String::new();
+        let mut isolate = HeldIsolate::new(&mut session);
+        let result = isolate.take_heap_snapshot(|chunk| {
+            chunks.push_str(chunk);
+            write()
+        });
+        drop(isolate);
+        let after = recording.sent.split_off(REQUESTS.len());
+        (result.map(|()| chunks), recording.sent, after)
+    }
+
+    #[test]
+    fn the_pause_is_asked_for_behind_the_snapshot_and_before_any_reply() {
+        let (result, sent, _) = take(&[], || Ok(()));
+        assert!(matches!(result, Err(Error::Closed { .. })));
+        assert_eq!(sent, REQUESTS);
+    }
+
+    #[test]
+    fn a_snapshot_ends_with_the_reply_to_its_request() {
+        let (chunks, _, _) = take(
+            &[
+                CHUNK,
+                r#"{"id":1,"result":{}}"#,
+                CHUNK,
+                SNAPSHOT_TAKEN,
+                CHUNK,
+            ],
+            || Ok(()),
+        );
+        assert_eq!(chunks.unwrap(), "{}{}");
+    }
+
+    #[test]
+    fn a_paused_isolate_is_resumed() {
+        let (_, _, after) = take(&[PAUSED, CHUNK, SNAPSHOT_TAKEN, DISABLED], || Ok(()));
+        assert_eq!(after, RELEASE);
+    }
+
+    #[test]
+    fn a_paused_isolate_is_resumed_when_its_snapshot_cannot_be_written() {
+        let (result, _, after) = take(&[PAUSED, CHUNK, DISABLED], || Err(Error::WorkerEnded));
+        assert!(matches!(result, Err(Error::WorkerEnded)));
+        assert_eq!(after, RELEASE);
+    }
+
+    #[test]
+    fn a_pause_that_comes_late_is_resumed_too() {
+        let (_, _, after) = take(
+            &[CHUNK, SNAPSHOT_TAKEN, PAUSED, r#"{"id":5,"result":{}}"#],
+            || Ok(()),
+        );
+        assert_eq!(after, ["Debugger.disable", "Debugger.resume"]);
+    }
+
+    #[test]
+    fn a_refused_request_is_named() {
+        let (result, _, _) = take(&[r#"{"error":{"message":"no"},"id":2}"#], || Ok(()));
+        assert!(
+            result
+                .unwrap_err()
+                .to_string()
+                .contains("HeapProfiler.enable: no")
+        );
     }
 }

@@ -78,7 +78,7 @@ pub enum Error {
     },
     /// Another process, which is left alone.
     #[error(
-        "the inspector at {address} belongs to process {found}, not to {expected}; \
+        "the inspector at {address} belongs to {found}, not to process {expected}; \
          start node with --inspect=0 or give the right port as `port`"
     )]
     Stranger {
@@ -86,7 +86,7 @@ pub enum Error {
         address: String,
         /// The process whose heap is wanted.
         expected: u32,
-        /// Who answered: a process id, or what came in its place.
+        /// Who answered.
         found: String,
     },
     /// The connection ended.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::protocol::{self, Incoming};
-use super::{Error, ISOLATE_PATIENCE, Transport};
+use super::{Error, ISOLATE_PATIENCE, Transport, WebSocketTransport};
 
 /// A conversation with one isolate.
 pub struct Session<T> {
@@ -20,25 +20,6 @@ impl<T: Transport> Session<T> {
             transport,
             last_id: 0,
         }
-    }
-
-    /// Makes sure that the isolate behind this session runs in the process it was opened for.
-    ///
-    /// `on_sent` is called as soon as the request is on its way: from then on the isolate has something to answer.
-    ///
-    /// # Errors
-    /// [`Error::Stranger`] when it is another process.
-    pub fn verify_process(&mut self, on_sent: impl FnOnce()) -> Result<(), Error> {
-        let expected = self.transport.process();
-        let found = self.evaluate("process.pid", on_sent)?;
-        if found == json!(expected) {
-            return Ok(());
-        }
-        Err(Error::Stranger {
-            address: self.transport.address(),
-            expected,
-            found: found.to_string(),
-        })
     }
 
     /// Evaluates an expression in the isolate and returns its value, `null` if it has none that JSON knows.
@@ -84,5 +65,30 @@ impl<T: Transport> Session<T> {
 
     pub(super) fn transport(&self) -> &T {
         &self.transport
+    }
+}
+
+impl Session<WebSocketTransport> {
+    /// Makes sure that the isolate behind this session runs in the process it was opened for.
+    ///
+    /// `on_sent` is called as soon as the request is on its way: from then on the isolate has something to answer.
+    ///
+    /// # Errors
+    /// [`Error::Stranger`] when it is another process.
+    pub fn verify_process(&mut self, on_sent: impl FnOnce()) -> Result<(), Error> {
+        let expected = self.transport.process();
+        let found = self.evaluate("process.pid", on_sent)?;
+        if found == json!(expected) {
+            return Ok(());
+        }
+        let found = match found.as_u64() {
+            Some(process) => format!("process {process}"),
+            None => "no Node process".into(),
+        };
+        Err(Error::Stranger {
+            address: self.transport.address().to_owned(),
+            expected,
+            found,
+        })
     }
 }

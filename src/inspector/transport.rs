@@ -28,12 +28,6 @@ pub trait Transport {
     /// # Errors
     /// [`Error::Silent`] after that time; at once when the connection or the process is gone.
     fn receive(&mut self, silence: Duration) -> Result<Utf8Bytes, Error>;
-
-    /// Host and port of the inspector.
-    fn address(&self) -> String;
-
-    /// The process that should be behind it.
-    fn process(&self) -> u32;
 }
 
 /// The websocket to the inspector of a process, which speaks for its main thread.
@@ -82,6 +76,16 @@ impl WebSocketTransport {
             address,
             process,
         })
+    }
+
+    /// Host and port of the inspector.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The process that should be behind it.
+    pub fn process(&self) -> u32 {
+        self.process
     }
 
     fn error(&self, error: WebSocketError) -> Error {
@@ -133,14 +137,6 @@ impl Transport for WebSocketTransport {
                 Err(error) => return Err(self.error(error)),
             }
         }
-    }
-
-    fn address(&self) -> String {
-        self.address.clone()
-    }
-
-    fn process(&self) -> u32 {
-        self.process
     }
 }
 

@@ -9,11 +9,11 @@ use serde_json::json;
 use tungstenite::Utf8Bytes;
 
 use super::protocol::Incoming;
-use super::{Error, ISOLATE_PATIENCE, Session, Transport};
+use super::{Error, ISOLATE_PATIENCE, Session, Transport, WebSocketTransport};
 
 /// Carries messages to a worker and back.
-pub struct WorkerTransport<'a, T: Transport> {
-    main: &'a mut Session<T>,
+pub struct WorkerTransport<'a> {
+    main: &'a mut Session<WebSocketTransport>,
     session: String,
 }
 
@@ -23,11 +23,11 @@ pub struct WorkerTransport<'a, T: Transport> {
 ///
 /// # Errors
 /// [`Error::NoSuchWorker`].
-pub fn attach_to_worker<T: Transport>(
-    main: &mut Session<T>,
+pub fn attach_to_worker(
+    main: &mut Session<WebSocketTransport>,
     thread: u32,
     on_sent: impl FnOnce(),
-) -> Result<Session<WorkerTransport<'_, T>>, Error> {
+) -> Result<Session<WorkerTransport<'_>>, Error> {
     let process = main.transport().process();
     let session = find_worker(main, thread)?.ok_or(Error::NoSuchWorker { process, thread })?;
     let mut worker = Session::new(WorkerTransport { main, session });
@@ -40,7 +40,10 @@ pub fn attach_to_worker<T: Transport>(
 }
 
 /// Attaches to all workers, which are announced before the reply, and picks the session of one.
-fn find_worker<T: Transport>(main: &mut Session<T>, thread: u32) -> Result<Option<String>, Error> {
+fn find_worker(
+    main: &mut Session<WebSocketTransport>,
+    thread: u32,
+) -> Result<Option<String>, Error> {
     const ENABLE: &str = "NodeWorker.enable";
     let enable = main.send(ENABLE, json!({ "waitForDebuggerOnStart": false }))?;
     let mut found = None;
@@ -69,7 +72,7 @@ fn thread_in(title: &str) -> Option<u32> {
     digits[..end].parse().ok()
 }
 
-impl<T: Transport> Transport for WorkerTransport<'_, T> {
+impl Transport for WorkerTransport<'_> {
     fn send(&mut self, message: String) -> Result<(), Error> {
         let parameters = json!({ "sessionId": self.session, "message": message });
         self.main
@@ -90,17 +93,9 @@ impl<T: Transport> Transport for WorkerTransport<'_, T> {
             }
         }
     }
-
-    fn address(&self) -> String {
-        self.main.transport().address()
-    }
-
-    fn process(&self) -> u32 {
-        self.main.transport().process()
-    }
 }
 
-impl<T: Transport> Drop for WorkerTransport<'_, T> {
+impl Drop for WorkerTransport<'_> {
     fn drop(&mut self) {
         // Lets go of all workers. If the connection is lost, the inspector has done so.
         let _ = self.main.send("NodeWorker.disable", json!({}));

@@ -46,8 +46,7 @@ impl Helper {
         command
             .args(request.to_arguments())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit());
+            .stdout(Stdio::piped());
         // A group of its own: Ctrl-C at the terminal ends the application, and the dump of it goes on.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -63,13 +62,33 @@ impl Helper {
             executable: self.executable.clone(),
             source,
         };
-        let mut child = self.command.spawn().map_err(failed)?;
+        let mut child = self
+            .command
+            .stderr(standard_error())
+            .spawn()
+            .map_err(failed)?;
         let answers = child
             .stdout
             .take()
             .ok_or_else(|| failed(io::Error::other("its output is not connected")))?;
         Ok(RunningHelper { child, answers })
     }
+}
+
+/// Standard error as it is now. Node marks its standard descriptors close-on-exec, so an inherited one would be closed;
+/// a copy passes. Without one the dump goes on unannounced.
+#[cfg(unix)]
+fn standard_error() -> Stdio {
+    use std::os::fd::AsFd;
+    io::stderr()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_or_else(|_| Stdio::null(), Stdio::from)
+}
+
+#[cfg(not(unix))]
+fn standard_error() -> Stdio {
+    Stdio::inherit()
 }
 
 /// A helper at work.

@@ -1,0 +1,130 @@
+"use strict";
+
+// `npm run proof -- [--runs 20] [--only 18,json-parse] [--jobs 2]`: the main job many times on every Node version with
+// every leak, written as a table to proof/RESULTS.md. Finished runs are kept in .cache/proof.json, so that an
+// interrupted proof goes on where it was; `--fresh` starts over.
+const fs = require("node:fs");
+const path = require("node:path");
+const { parseArgs } = require("node:util");
+const { cache, heapLimit, majors, node } = require("../__test__/support/node-versions");
+const { buildReader } = require("../__test__/support/snapshot");
+const { leaks, rules, runMainJob } = require("../__test__/support/main-job");
+
+const record = path.join(cache, "proof.json");
+const results = path.join(__dirname, "..", "proof", "RESULTS.md");
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      runs: { type: "string", default: "20" },
+      only: { type: "string", default: "" },
+      jobs: { type: "string", default: "2" },
+      fresh: { type: "boolean", default: false },
+    },
+  });
+  const only = values.only.split(",").filter(Boolean);
+  const unknown = only.find((word) => !majors.map(String).includes(word) && !leaks.includes(word));
+  if (unknown !== undefined)
+    throw new Error(`--only ${unknown}: give Node versions (${majors.join(", ")}) or leaks (${leaks.join(", ")})`);
+  const chosen = (all) =>
+    all.some((one) => only.includes(String(one))) ? all.filter((one) => only.includes(String(one))) : all;
+  return {
+    ...values,
+    runs: count(values.runs, "--runs"),
+    jobs: count(values.jobs, "--jobs"),
+    majors: chosen(majors),
+    leaks: chosen(leaks),
+  };
+}
+
+function count(text, name) {
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`${name} ${text}: give a whole number from 1`);
+  return Number(text);
+}
+
+const cellName = (major, leak) => `${major} ${leak}`;
+
+const readRecord = () => (fs.existsSync(record) ? JSON.parse(fs.readFileSync(record, "utf8")) : {});
+
+/** Runs what is missing in the record, `jobs` at a time, run by run through all cells. */
+async function prove(runs, { runs: wanted, majors, leaks, jobs }) {
+  const missing = [];
+  for (let round = 0; round < wanted; round++) {
+    for (const major of majors) {
+      for (const leak of leaks) {
+        if ((runs[cellName(major, leak)]?.length ?? 0) <= round) missing.push({ major, leak });
+      }
+    }
+  }
+  let done = 0;
+  const work = async () => {
+    for (let next = missing.shift(); next !== undefined; next = missing.shift()) {
+      const { major, leak } = next;
+      const { milliseconds, bytes, broken } = await runMainJob(major, leak);
+      const finished = { version: node(major).version, milliseconds, bytes, broken };
+      (runs[cellName(major, leak)] ??= []).push(finished);
+      fs.writeFileSync(`${record}.part`, JSON.stringify(runs, null, 1));
+      fs.renameSync(`${record}.part`, record);
+      done += 1;
+      const verdict = Object.values(broken).join("; ") || "holds";
+      console.log(
+        `${done}/${done + missing.length} Node ${major} ${leak}: ${(milliseconds / 1000).toFixed(1)} s, ${verdict}`,
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+}
+
+function median(numbers) {
+  const sorted = numbers.filter((number) => number !== null).sort((a, b) => a - b);
+  return sorted.length === 0 ? null : sorted[Math.floor(sorted.length / 2)];
+}
+
+function table(runs) {
+  const names = Object.keys(rules);
+  const lines = [
+    "# Proof of the main job",
+    "",
+    "A leaking program runs out of memory under `node --max-old-space-size=<limit> --inspect=0`. `npm run proof` lets it die",
+    "again and again and counts the runs in which each rule holds:",
+    "",
+    ...names.map((name) => `- **${name}**: ${rules[name].sentence}.`),
+    "",
+    '"Time" is from the start of the program to its end, the snapshot included. Time and size are medians.',
+    "",
+    `| Node | limit | leak | runs | ${names.join(" | ")} | time | size |`,
+    `|---|---|---|---|${names.map(() => "---|").join("")}---|---|`,
+  ];
+  for (const major of majors) {
+    for (const leak of leaks) {
+      const cell = runs[cellName(major, leak)];
+      if (cell === undefined) continue;
+      const versions = [...new Set(cell.map((run) => run.version))].join(", ");
+      const held = names.map((name) => cell.filter((run) => !(name in run.broken)).length);
+      const size = median(cell.map((run) => run.bytes));
+      lines.push(
+        `| ${versions} | ${heapLimit(major)} MB | ${leak} | ${cell.length} | ${held.join(" | ")} | ${(median(cell.map((run) => run.milliseconds)) / 1000).toFixed(1)} s | ${size === null ? "none" : `${(size / 1048576).toFixed(1)} MB`} |`,
+      );
+    }
+  }
+  return lines.join("\n") + "\n";
+}
+
+async function main() {
+  const chosen = options();
+  fs.mkdirSync(cache, { recursive: true });
+  const runs = chosen.fresh ? {} : readRecord();
+  buildReader();
+  await prove(runs, chosen);
+  fs.mkdirSync(path.dirname(results), { recursive: true });
+  fs.writeFileSync(results, table(runs));
+  const all = Object.values(runs).flat();
+  const broken = all.filter((run) => Object.keys(run.broken).length > 0);
+  console.log(`${all.length - broken.length} of ${all.length} runs hold every rule. The table: ${results}`);
+  if (broken.length > 0) process.exitCode = 1;
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});
