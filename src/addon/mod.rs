@@ -186,6 +186,38 @@ impl Armed {
     }
 }
 
+/// What the watch costs, measured while `collect` runs: CPU nanoseconds a mark-compact, for `npm run bench:watch`.
+#[cfg(feature = "bench")]
+#[napi(object)]
+pub struct HookCosts {
+    /// A hook that does nothing.
+    pub empty: Vec<f64>,
+    /// The watch's hook.
+    pub watch: Vec<f64>,
+}
+
+/// Measures the watch's hook in the mark-compacts that `collect` causes.
+#[cfg(feature = "bench")]
+#[napi]
+pub fn measure_hook_costs(
+    collect: napi::bindgen_prelude::Function<'_, (), ()>,
+) -> Result<HookCosts> {
+    let isolate = Isolate::current().map_err(ArmError::from)?;
+    ARMED.with_borrow(|slot| {
+        let armed = slot
+            .as_ref()
+            .ok_or_else(|| napi::Error::from_reason("nothing is watched"))?;
+        let mut called = Ok(());
+        let costs = crate::watch::hook_cost::measure(isolate, &armed.isolate, || {
+            called = collect.call(());
+        });
+        called.map(|()| HookCosts {
+            empty: costs.empty,
+            watch: costs.watch,
+        })
+    })
+}
+
 fn inspector_url() -> Option<String> {
     INSPECTOR_URL
         .lock()

@@ -33,8 +33,8 @@ impl<T: Transport> Session<T> {
         let parameters = json!({ "expression": expression, "returnByValue": true, "includeCommandLineAPI": true });
         let id = self.send(EVALUATE, parameters)?;
         on_sent();
-        let mut reply = self.reply(EVALUATE, id)?;
-        Ok(reply["result"]["value"].take())
+        let reply = self.reply(EVALUATE, id)?;
+        Ok(reply.pointer("/result/value").cloned().unwrap_or_default())
     }
 
     /// Sends a request and returns its id, under which the reply will come.

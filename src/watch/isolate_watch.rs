@@ -131,7 +131,7 @@ impl Drop for IsolateWatch {
     }
 }
 
-unsafe extern "C" fn mark_compact_epilogue(
+pub(super) unsafe extern "C" fn mark_compact_epilogue(
     _isolate: *mut RawIsolate,
     _gc_type: u32,
     _flags: u32,

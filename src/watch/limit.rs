@@ -18,12 +18,12 @@ const PAGE: u64 = 256 * 1024;
 /// Room of the young generation in semi-spaces: two to copy between, and new large objects as large as a third.
 const SEMI_SPACES: u64 = 3;
 
-/// What decides the limit of an isolate. Except where noted, the values at the isolate's start.
+/// What decides the limit of an isolate.
 #[derive(Debug)]
 pub struct LimitSources<'a> {
     /// `HeapStatistics::heap_size_limit` in bytes, read before a near-heap-limit callback has raised the limit.
     pub heap_size_limit: u64,
-    /// `process.execArgv`. Where a worker was given an `execArgv` of its own, V8's flags still are those of the process.
+    /// `process.execArgv`.
     pub exec_argv: &'a [String],
     /// `process.env.NODE_OPTIONS`, empty when unset.
     pub node_options: &'a str,
@@ -39,9 +39,10 @@ pub struct LimitSources<'a> {
 /// The largest size of the old generation in bytes: what V8 hands to the first near-heap-limit callback as
 /// `current_heap_limit`. Never 0, never above `heap_size_limit`.
 ///
-/// Measured equal on V8 10.2, 11.3, 12.4, 13.6 and 14.6 in every configuration of `limit.measured.txt`. Two things stay
-/// unseen: semi-space flags set by `v8.setFlagsFromString` or a configuration file, and the experimental `--minor-ms`. If
-/// the semi-space found does not fit under `heap_size_limit` for such a reason, the answer is `heap_size_limit`.
+/// Measured equal on V8 10.2, 11.3, 12.4, 13.6 and 14.6 in every configuration of `limit.measured.txt`. What stays
+/// unseen are semi-space flags set by `v8.setFlagsFromString` or a configuration file, those of the process in a worker
+/// with an `execArgv` of its own, and the experimental `--minor-ms`. If the semi-space found does not fit under
+/// `heap_size_limit` for such a reason, the answer is `heap_size_limit`.
 pub fn old_generation_limit(sources: &LimitSources<'_>) -> u64 {
     let young_generation = max_semi_space(sources).saturating_mul(SEMI_SPACES);
     match sources.heap_size_limit.saturating_sub(young_generation) {

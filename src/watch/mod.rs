@@ -8,6 +8,8 @@ pub mod limit;
 mod collections;
 mod dump_stage;
 mod extension;
+#[cfg(feature = "bench")]
+pub mod hook_cost;
 mod isolate_watch;
 mod node_options;
 
