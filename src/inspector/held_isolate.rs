@@ -110,7 +110,7 @@ mod tests {
     use std::collections::VecDeque;
     use tungstenite::Utf8Bytes;
 
-    /// The other side of a conversation, as recorded from Node 24.
+    /// The other side of a conversation, in the words of Node 24.
     struct Recording {
         incoming: VecDeque<&'static str>,
         sent: Vec<String>,
