@@ -147,6 +147,13 @@ impl Isolate {
         }
     }
 
+    /// Collects all garbage and shrinks the young generation to its smallest size (`Heap::CollectAllAvailableGarbage`).
+    /// Allowed in a near-heap-limit callback, which it may call again.
+    pub fn low_memory_notification(&self) {
+        // SAFETY: the isolate is alive and entered on this thread.
+        unsafe { (self.functions.low_memory_notification)(self.raw.as_ptr()) }
+    }
+
     fn heap_statistics(&self) -> HeapStatistics {
         let mut statistics = HeapStatistics::zeroed();
         // SAFETY: the isolate is alive and the buffer is larger than V8's structure.

@@ -137,6 +137,9 @@ v8_functions! {
     automatically_restore_initial_heap_limit: "_ZN2v87Isolate36AutomaticallyRestoreInitialHeapLimitEd",
         "?AutomaticallyRestoreInitialHeapLimit@Isolate@v8@@QEAAXN@Z",
         fn(*mut RawIsolate, f64);
+    low_memory_notification: "_ZN2v87Isolate21LowMemoryNotificationEv",
+        "?LowMemoryNotification@Isolate@v8@@QEAAXXZ",
+        fn(*mut RawIsolate);
     get_heap_statistics: "_ZN2v87Isolate17GetHeapStatisticsEPNS_14HeapStatisticsE",
         "?GetHeapStatistics@Isolate@v8@@QEAAXPEAVHeapStatistics@2@@Z",
         fn(*mut RawIsolate, *mut HeapStatistics);
