@@ -1,17 +1,26 @@
 "use strict";
 
 // `npm run proof -- [--runs 20] [--only 18,json-parse] [--jobs 2]`: the main job many times on every Node version with
-// every leak, written as a table to proof/RESULTS.md. Finished runs are kept in .cache/proof.json, so that an
-// interrupted proof goes on where it was; `--fresh` starts over.
+// every leak, written as a table to proof/RESULTS.md. Finished runs are kept in .cache/, so that an interrupted proof goes
+// on where it was; a new build of the package starts over, and so does `--fresh`.
+const { createHash } = require("node:crypto");
 const fs = require("node:fs");
 const path = require("node:path");
 const { parseArgs } = require("node:util");
 const { cache, heapLimit, majors, node } = require("../__test__/support/node-versions");
 const { buildReader } = require("../__test__/support/snapshot");
+const { ADDON, HELPER } = require("../lib/native");
 const { leaks, rules, runMainJob } = require("../__test__/support/main-job");
 
-const record = path.join(cache, "proof.json");
+const record = path.join(cache, `proof-${build()}.json`);
 const results = path.join(__dirname, "..", "proof", "RESULTS.md");
+
+/** Names the build of the package that is proved. */
+function build() {
+  const hash = createHash("sha256");
+  for (const file of [ADDON, HELPER]) hash.update(fs.readFileSync(file));
+  return hash.digest("hex").slice(0, 12);
+}
 
 function options() {
   const { values } = parseArgs({
@@ -56,6 +65,7 @@ async function prove(runs, { runs: wanted, majors, leaks, jobs }) {
       }
     }
   }
+  const total = missing.length;
   let done = 0;
   const work = async () => {
     for (let next = missing.shift(); next !== undefined; next = missing.shift()) {
@@ -67,9 +77,7 @@ async function prove(runs, { runs: wanted, majors, leaks, jobs }) {
       fs.renameSync(`${record}.part`, record);
       done += 1;
       const verdict = Object.values(broken).join("; ") || "holds";
-      console.log(
-        `${done}/${done + missing.length} Node ${major} ${leak}: ${(milliseconds / 1000).toFixed(1)} s, ${verdict}`,
-      );
+      console.log(`${done}/${total} Node ${major} ${leak}: ${(milliseconds / 1000).toFixed(1)} s, ${verdict}`);
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
