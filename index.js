@@ -4,7 +4,9 @@
 //
 // Options in, status out. The watching and the dumping are done natively (src/).
 
+const { accessSync, constants } = require("node:fs");
 const { totalmem } = require("node:os");
+const { dirname, resolve } = require("node:path");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
 const { readOptions } = require("./lib/options");
 const { loadNative } = require("./lib/native");
@@ -29,7 +31,7 @@ class OomHeapdump {
     this.#settings = settings;
     try {
       this.#arm();
-      this.#obstacle = this.#findInspector();
+      this.#obstacle = this.#findObstacle();
     } catch (error) {
       this.#native = null;
       this.#obstacle = error.message;
@@ -41,7 +43,7 @@ class OomHeapdump {
 
   // What is watched and what has been written; `reason` says what stands in the way of a dump.
   status() {
-    if (this.#native) this.#obstacle = this.#findInspector();
+    if (this.#native) this.#obstacle = this.#findObstacle();
     const seen = this.#native?.watchStatus();
     return {
       armed: this.#obstacle === null,
@@ -69,6 +71,22 @@ class OomHeapdump {
       memory: memoryForV8(),
     });
     this.#native = addon;
+  }
+
+  // What stands in the way of a dump as things are now; it may be gone when memory runs out.
+  #findObstacle() {
+    return this.#findInspector() ?? this.#findFolder();
+  }
+
+  #findFolder() {
+    const folder = dirname(resolve(this.#settings.file));
+    try {
+      accessSync(`${folder}/.`, constants.W_OK); // The dot refuses what is no folder.
+      return null;
+    } catch (error) {
+      if (error.code === "ERR_ACCESS_DENIED") return null; // Node's permissions bind this process, not the helper.
+      return `the folder ${folder} cannot be written to (${error.code}); create it, or give \`name\` in another one`;
+    }
   }
 
   // Only the main thread can ask for the inspector's address; a worker uses what the main thread told the addon.

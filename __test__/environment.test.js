@@ -67,6 +67,19 @@ for (const artefact of ["addon", "helper"]) {
   });
 }
 
+for (const [what, folder] of [
+  ["does not exist", "missing"],
+  ["is a file", "file"],
+]) {
+  test(`a directory that ${what} costs one warning at the start and the program runs on`, async (context) => {
+    const directory = temporaryDirectory(context);
+    fs.writeFileSync(path.join(directory, "file"), "");
+    const name = path.join(directory, folder, "mine");
+    const finished = await runWatched(report(JSON.stringify({ name })), { flags: ["--inspect=0"] });
+    assertUnarmedWithOneWarning(printed(finished), new RegExp(path.join(directory, folder)));
+  });
+}
+
 const unusable = [
   ["that does not exist", (directory) => path.join(directory, "missing")],
   [

@@ -38,7 +38,16 @@ function median(values) {
 }
 
 function build() {
-  const options = ["build", "--release", "--locked", "--lib", "--features", "bench", "--target-dir", join(ROOT, "target", "bench")];
+  const options = [
+    "build",
+    "--release",
+    "--locked",
+    "--lib",
+    "--features",
+    "bench",
+    "--target-dir",
+    join(ROOT, "target", "bench"),
+  ];
   const { status } = spawnSync("cargo", options, { cwd: ROOT, stdio: "inherit" });
   if (status !== 0) process.exit(1);
   mkdirSync(join(ADDON, ".."), { recursive: true });
@@ -52,7 +61,9 @@ function main() {
     const node = join(NODES, major, "bin", "node");
     const { stdout } = spawnSync(node, ["--expose-gc", __filename, "--here"], { encoding: "utf8" });
     const { empty, watch, added } = JSON.parse(stdout);
-    console.log(`${major.padEnd(4)}  ${String(empty).padStart(10)}  ${String(watch).padStart(5)}  ${String(added).padStart(5)}`);
+    console.log(
+      `${major.padEnd(4)}  ${String(empty).padStart(10)}  ${String(watch).padStart(5)}  ${String(added).padStart(5)}`,
+    );
   }
 }
 

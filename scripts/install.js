@@ -9,10 +9,11 @@ const { ADDON, HELPER } = require("../lib/native");
 
 const ROOT = join(__dirname, "..");
 const TARGET = join(ROOT, "target");
-const LIBRARY = {
-  win32: "node_oom_heapdump.dll",
-  darwin: "libnode_oom_heapdump.dylib",
-}[process.platform] ?? "libnode_oom_heapdump.so";
+const LIBRARY =
+  {
+    win32: "node_oom_heapdump.dll",
+    darwin: "libnode_oom_heapdump.dylib",
+  }[process.platform] ?? "libnode_oom_heapdump.so";
 
 const ARTEFACTS = [
   { file: ADDON, built: LIBRARY, arguments: ["--lib", "--features", "addon"] },
@@ -23,10 +24,16 @@ function build({ file, built, arguments: selection }) {
   const options = ["build", "--release", "--locked", "--target-dir", TARGET, ...selection];
   const { status, error } = spawnSync("cargo", options, { cwd: ROOT, stdio: "inherit" });
   if (error?.code === "ENOENT") {
-    fail("node-oom-heapdump is built from source, and cargo (Rust 1.88 or newer) was not found in PATH.", "Install Rust (https://rustup.rs), then run npm install again.");
+    fail(
+      "node-oom-heapdump is built from source, and cargo (Rust 1.88 or newer) was not found in PATH.",
+      "Install Rust (https://rustup.rs), then run npm install again.",
+    );
   }
   if (error || status !== 0) {
-    fail(`node-oom-heapdump could not be built: cargo ${error ? error.message : `ended with exit code ${status}`}.`, "Its messages above say why; Rust 1.88 or newer is needed.");
+    fail(
+      `node-oom-heapdump could not be built: cargo ${error ? error.message : `ended with exit code ${status}`}.`,
+      "Its messages above say why; Rust 1.88 or newer is needed.",
+    );
   }
   install(join(TARGET, "release", built), file);
 }
