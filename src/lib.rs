@@ -5,3 +5,10 @@
 //! takes the snapshot and is the only one that writes files. `ARCHITECTURE.md` has the map and the flow of data.
 
 pub mod request;
+
+#[cfg(all(feature = "addon", target_os = "linux"))]
+pub mod freeze;
+
+#[cfg(all(feature = "addon", target_os = "linux"))]
+#[global_allocator]
+static ALLOCATOR: freeze::Allocator = freeze::Allocator;
