@@ -16,36 +16,26 @@ use std::ptr;
 use super::clone::{self, Memory, State};
 use super::mappings;
 
-/// The private anonymous memory of the calling process that a fork leaves out, by ascending address.
-/// Adjacent mappings are one range.
+/// The private anonymous mappings of the calling process that a fork leaves out, by ascending address.
 ///
 /// # Errors
 /// `/proc` is not mounted, or the system refuses a process.
 pub(super) fn find() -> io::Result<Vec<Range<usize>>> {
-    let candidates: Vec<Range<usize>> = mappings::of_this_process()?
+    let mut candidates: Vec<Range<usize>> = mappings::of_this_process()?
         .into_iter()
         .filter(|m| m.is_private_memory())
         .map(|m| m.range)
         .collect();
     let probe = Probe::run(&candidates)?;
-    let mut found: Vec<Range<usize>> = Vec::new();
-    for (range, forked) in candidates.into_iter().zip(probe.answers()) {
-        // What is missing here as well was unmapped by another thread meanwhile.
-        if *forked != 0 || !is_mapped(range.start) {
-            continue;
-        }
-        match found.last_mut() {
-            Some(last) if last.end == range.start => last.end = range.end,
-            _ => found.push(range),
-        }
-    }
-    Ok(found)
+    let mut forked = probe.answers().iter();
+    candidates.retain(|_| forked.next() == Some(&0));
+    Ok(candidates)
 }
 
+/// msync because it does nothing for anonymous memory and is ten times as quick as mincore.
 fn is_mapped(address: usize) -> bool {
-    let mut resident = 0;
-    // SAFETY: mincore writes one byte for the one page asked for and fails if that is not mapped.
-    unsafe { libc::mincore(address as *mut c_void, 1, &raw mut resident) == 0 }
+    // SAFETY: no content changes; the call fails if the page is not mapped.
+    unsafe { libc::msync(address as *mut c_void, 1, libc::MS_ASYNC) == 0 }
 }
 
 /// A forked process that says which mappings it has got, and the memory it says it in.
@@ -77,7 +67,7 @@ impl Probe {
             candidates,
             answers: stack.end as *mut u8,
         };
-        // SAFETY: the task outlives the process, which is reaped below, and which only calls mincore.
+        // SAFETY: the task outlives the process, which is reaped below, and which only calls msync.
         let process =
             unsafe { clone::start(Memory::Copied, &stack, answer, (&raw mut task).cast()) }?;
         match clone::reap(process) {
@@ -118,29 +108,37 @@ extern "C" fn answer(task: *mut c_void) -> c_int {
     0
 }
 
-/// The marks of some ranges are taken away while this value lives.
-pub(super) struct Unmarked<'a> {
-    ranges: &'a [Range<usize>],
+/// Mappings whose marks are taken away while this value lives.
+pub(super) struct Unmarked {
+    ranges: Vec<Range<usize>>,
 }
 
-impl<'a> Unmarked<'a> {
-    pub(super) fn new(ranges: &'a [Range<usize>]) -> Self {
-        mark(ranges, libc::MADV_DOFORK);
+impl Unmarked {
+    /// Leaves out what was unmapped since it was found: other memory may come to lie there.
+    pub(super) fn new(mut ranges: Vec<Range<usize>>) -> Self {
+        ranges.retain(|range| mark(range, libc::MADV_DOFORK).is_ok());
         Self { ranges }
     }
-}
 
-impl Drop for Unmarked<'_> {
-    fn drop(&mut self) {
-        mark(self.ranges, libc::MADV_DONTFORK);
+    pub(super) fn ranges(&self) -> &[Range<usize>] {
+        &self.ranges
     }
 }
 
-/// A range of which something was unmapped meanwhile is not an error: the kernel marks the rest of it.
-fn mark(ranges: &[Range<usize>], advice: c_int) {
-    for range in ranges {
-        // SAFETY: the advice changes no content, only what a fork does with it.
-        unsafe { libc::madvise(range.start as *mut c_void, range.len(), advice) };
+impl Drop for Unmarked {
+    fn drop(&mut self) {
+        for range in &self.ranges {
+            // An error means that something of the range is gone; the kernel has marked the rest.
+            let _ = mark(range, libc::MADV_DONTFORK);
+        }
+    }
+}
+
+fn mark(range: &Range<usize>, advice: c_int) -> io::Result<()> {
+    // SAFETY: the advice changes no content, only what a fork does with it.
+    match unsafe { libc::madvise(range.start as *mut c_void, range.len(), advice) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -166,6 +164,12 @@ mod tests {
         unsafe { libc::munmap(range.start as *mut c_void, range.len()) };
     }
 
+    fn map_marked(pages: usize) -> Range<usize> {
+        let mapped = map(pages);
+        mark(&mapped, libc::MADV_DONTFORK).unwrap();
+        mapped
+    }
+
     fn is_marked(address: usize) -> bool {
         find().unwrap().iter().any(|range| range.contains(&address))
     }
@@ -174,17 +178,15 @@ mod tests {
     fn marked_memory_is_found_to_the_page() {
         let mapped = map(8);
         let marked = mapped.start + 2 * PAGE..mapped.start + 5 * PAGE;
-        mark(std::slice::from_ref(&marked), libc::MADV_DONTFORK);
+        mark(&marked, libc::MADV_DONTFORK).unwrap();
         assert!(find().unwrap().contains(&marked));
         unmap(&mapped);
     }
 
     #[test]
     fn marks_are_away_only_while_the_guard_lives() {
-        let mapped = map(4);
-        let ranges = [mapped.clone()];
-        mark(&ranges, libc::MADV_DONTFORK);
-        let unmarked = Unmarked::new(&ranges);
+        let mapped = map_marked(4);
+        let unmarked = Unmarked::new(vec![mapped.clone()]);
         assert!(!is_marked(mapped.start));
         drop(unmarked);
         assert!(is_marked(mapped.start));
@@ -193,13 +195,18 @@ mod tests {
 
     #[test]
     fn memory_unmapped_meanwhile_does_not_keep_the_rest_from_being_marked() {
-        let mapped = map(4);
-        let ranges = [mapped.clone()];
-        mark(&ranges, libc::MADV_DONTFORK);
-        let unmarked = Unmarked::new(&ranges);
+        let mapped = map_marked(4);
+        let unmarked = Unmarked::new(vec![mapped.clone()]);
         unmap(&(mapped.start..mapped.start + PAGE));
         drop(unmarked);
         assert!(is_marked(mapped.start + 2 * PAGE));
         unmap(&mapped);
+    }
+
+    #[test]
+    fn what_was_unmapped_before_is_not_marked_again() {
+        let mapped = map_marked(4);
+        unmap(&mapped);
+        assert!(Unmarked::new(vec![mapped]).ranges().is_empty());
     }
 }

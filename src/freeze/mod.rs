@@ -156,30 +156,29 @@ where
     let last_words = LastWords::map().map_err(refused)?;
     let quarters = Quarters::map().map_err(refused)?;
     let _signals = BlockedSignals::block();
-    let dontfork = match way {
-        Way::CopyOnWrite => dontfork::find().map_err(refused)?,
-        Way::Shared => Vec::new(),
-    };
-    let mut birth = Birth {
+    let stack = quarters.stack();
+    let birth = |dontfork| Birth {
         way,
         terms,
-        dontfork: &dontfork,
+        dontfork,
         handler_stack: quarters.handler_stack(),
         job,
     };
-    let birth = (&raw mut birth).cast();
-    let stack = quarters.stack();
     let mut ended = None;
     let process = match way {
         Way::CopyOnWrite => {
-            let _unmarked = Unmarked::new(&dontfork);
+            let unmarked = Unmarked::new(dontfork::find().map_err(refused)?);
+            let mut birth = birth(unmarked.ranges());
             // SAFETY: the child has its own copy of the stack and of `birth`; the job keeps its caller's promise.
-            unsafe { clone::start(Memory::Copied, &stack, live::<J>, birth) }.map_err(refused)?
+            unsafe { clone::start(Memory::Copied, &stack, live::<J>, (&raw mut birth).cast()) }
+                .map_err(refused)?
         }
         Way::Shared => {
+            let mut birth = birth(&[]);
             // SAFETY: this thread only waits for the child, and the quarters and `birth` live until then.
-            let process = unsafe { clone::start(Memory::Shared, &stack, live::<J>, birth) }
-                .map_err(refused)?;
+            let process =
+                unsafe { clone::start(Memory::Shared, &stack, live::<J>, (&raw mut birth).cast()) }
+                    .map_err(refused)?;
             ended = ended_by(clone::reap(process), &last_words);
             process
         }
