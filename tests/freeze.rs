@@ -191,6 +191,30 @@ fn the_child_knows_which_memory_a_fork_leaves_out() {
 }
 
 #[test]
+fn a_program_that_may_not_look_at_its_children_finds_that_memory_as_well() {
+    let _alone = alone();
+    let heap = Heap::new(42);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            const NOBODY: libc::uid_t = 65534;
+            // SAFETY: without libc's wrapper the new identity is this thread's alone. The process is then as closed as
+            // one with file capabilities, until it is opened again below.
+            assert_eq!(
+                unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) },
+                0
+            );
+            let (ended, said) = run(Way::CopyOnWrite, LONG, |child| {
+                say(child, &byte_at(heap.address()).to_string());
+                Ok(())
+            });
+            // SAFETY: no memory is touched.
+            unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
+            assert_eq!((ended.result, said.as_str()), (Ok(()), "42"));
+        });
+    });
+}
+
+#[test]
 fn exactly_the_memory_that_was_marked_is_marked_afterwards() {
     let _alone = alone();
     let mut heaps: Vec<Heap> = (0..50).map(Heap::new).collect();

@@ -14,9 +14,10 @@ use std::sync::Once;
 use std::time::Duration;
 
 use super::arena::ARENA;
+use super::dontfork::Marked;
 use super::ending::{self, Ending};
 use super::pace::Pace;
-use super::{Terms, Way, dontfork};
+use super::{Terms, Way};
 
 /// What the job gets to work with.
 pub struct Child<'a> {
@@ -46,7 +47,7 @@ impl Child<'_> {
     pub fn dontfork(&self) -> io::Result<Vec<Range<usize>>> {
         match self.way {
             Way::CopyOnWrite => Ok(self.dontfork.to_vec()),
-            Way::Shared => dontfork::find(),
+            Way::Shared => Ok(Marked::find()?.ranges),
         }
     }
 

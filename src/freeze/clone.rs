@@ -21,31 +21,6 @@ pub(super) enum Memory {
     Shared,
 }
 
-/// Starts a process that runs `life(argument)` on `stack` and returns its pid.
-///
-/// # Safety
-/// Stack and argument must stay mapped while a process with shared memory lives, and `life` must only do what is allowed
-/// in a process whose other threads are gone or, with shared memory, in a thread of the same thread-locals as the
-/// caller's; the caller must then do nothing but [`reap`] it.
-pub(super) unsafe fn start(
-    memory: Memory,
-    stack: &Range<usize>,
-    life: Life,
-    argument: *mut c_void,
-) -> io::Result<libc::pid_t> {
-    let flags = match memory {
-        Memory::Copied => 0,
-        Memory::Shared => libc::CLONE_VM,
-    };
-    // SAFETY: the stack grows down from its end; the rest is the caller's promise.
-    let process = unsafe { libc::clone(life, stack.end as *mut c_void, flags, argument) };
-    if process < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(process)
-    }
-}
-
 /// What has become of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -56,33 +31,90 @@ pub(super) enum State {
     Gone,
 }
 
-/// Waits for the end of a process that [`start`] began.
-pub(super) fn reap(process: libc::pid_t) -> State {
-    wait(process, 0)
+/// A process that is killed and reaped when this value is dropped, unless it has ended before.
+pub(super) struct Process {
+    id: libc::pid_t,
+    state: State,
 }
 
-/// Looks whether a process that [`start`] began has ended, and reaps it if so.
-pub(super) fn try_reap(process: libc::pid_t) -> State {
-    wait(process, libc::WNOHANG)
-}
-
-fn wait(process: libc::pid_t, flags: c_int) -> State {
-    let mut status = 0;
-    loop {
-        // SAFETY: `status` is writable. A process without an exit signal is only found with __WALL.
-        match unsafe {
-            libc::wait4(
-                process,
-                &raw mut status,
-                flags | libc::__WALL,
-                ptr::null_mut(),
-            )
-        } {
-            0 => return State::Running,
-            found if found == process => return State::Ended(status),
-            _ if io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) => {}
-            _ => return State::Gone,
+impl Process {
+    /// Starts a process that runs `life(argument)` on `stack`.
+    ///
+    /// # Safety
+    /// Stack and argument must stay mapped while a process with shared memory lives, and `life` must only do what is
+    /// allowed in a process whose other threads are gone or, with shared memory, in a thread of the same thread-locals as
+    /// the caller's; the caller must then do nothing but [`Process::join`].
+    pub(super) unsafe fn start(
+        memory: Memory,
+        stack: &Range<usize>,
+        life: Life,
+        argument: *mut c_void,
+    ) -> io::Result<Self> {
+        let flags = match memory {
+            Memory::Copied => 0,
+            Memory::Shared => libc::CLONE_VM,
+        };
+        // SAFETY: the stack grows down from its end; the rest is the caller's promise.
+        let id = unsafe { libc::clone(life, stack.end as *mut c_void, flags, argument) };
+        if id < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(Self {
+                id,
+                state: State::Running,
+            })
         }
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.id.unsigned_abs()
+    }
+
+    /// Looks whether it has ended, and reaps it if so.
+    pub(super) fn state(&mut self) -> State {
+        self.wait(libc::WNOHANG)
+    }
+
+    /// Waits for its end and reaps it.
+    pub(super) fn join(&mut self) -> State {
+        self.wait(0)
+    }
+
+    /// Sends SIGKILL, which the process follows when it next gets a CPU.
+    pub(super) fn kill(&mut self) {
+        // A process that is gone must not be killed: its id may be another's by now.
+        if self.state() == State::Running {
+            // SAFETY: a signal to a process of our own.
+            unsafe { libc::kill(self.id, libc::SIGKILL) };
+        }
+    }
+
+    fn wait(&mut self, flags: c_int) -> State {
+        let mut status = 0;
+        while self.state == State::Running {
+            // SAFETY: `status` is writable. A process without an exit signal is only found with __WALL.
+            match unsafe {
+                libc::wait4(
+                    self.id,
+                    &raw mut status,
+                    flags | libc::__WALL,
+                    ptr::null_mut(),
+                )
+            } {
+                0 => break,
+                id if id == self.id => self.state = State::Ended(status),
+                _ if io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) => {}
+                _ => self.state = State::Gone,
+            }
+        }
+        self.state
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        self.join();
     }
 }
 

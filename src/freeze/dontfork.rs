@@ -4,107 +4,96 @@
 //! be put back afterwards on exactly the same mappings: without it every later fork copies the heap's page tables, and
 //! on other memory, such as a thread's stack, it makes every later `child_process.spawn` crash.
 //!
-//! The kernel shows the mark only in `smaps`, which takes 50 ms per GB to make. A process cloned while the marks are in
-//! place shows it, too: what it does not have is marked. That takes a millisecond or two, because the heap is left out,
-//! so the list is made anew for each freeze and is never out of date.
+//! The kernel shows the mark only in `smaps`, which takes 20 to 50 ms per GB to make. A process cloned while the marks
+//! are in place shows it, too: what is not among its mappings is marked. That takes some 3 ms per GB, because the heap
+//! is left out, so the list is made anew for each freeze and is never out of date.
 
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::ops::Range;
 use std::ptr;
+use std::thread;
+use std::time::Duration;
 
-use super::clone::{self, Memory, State};
-use super::mappings;
+use super::clone::{Memory, Process, State};
+use super::mappings::{self, Mapping};
 
 /// The private anonymous mappings of the calling process that a fork leaves out, by ascending address.
-///
-/// # Errors
-/// `/proc` is not mounted, or the system refuses a process.
-pub(super) fn find() -> io::Result<Vec<Range<usize>>> {
-    let mut candidates: Vec<Range<usize>> = mappings::of_this_process()?
-        .into_iter()
-        .filter(|m| m.is_private_memory())
-        .map(|m| m.range)
-        .collect();
-    let probe = Probe::run(&candidates)?;
-    let mut forked = probe.answers().iter();
-    candidates.retain(|_| forked.next() == Some(&0));
-    Ok(candidates)
+pub(super) struct Marked {
+    pub(super) ranges: Vec<Range<usize>>,
+    /// What showed them: a process that has been killed and is to be reaped. It has not been waited for, because where
+    /// all CPUs are busy that takes long.
+    pub(super) probe: Option<Process>,
 }
 
-/// msync because it does nothing for anonymous memory and is ten times as quick as mincore.
-fn is_mapped(address: usize) -> bool {
-    // SAFETY: no content changes; the call fails if the page is not mapped.
-    unsafe { libc::msync(address as *mut c_void, 1, libc::MS_ASYNC) == 0 }
+impl Marked {
+    /// # Errors
+    /// `/proc` is not mounted, or the system refuses a process.
+    pub(super) fn find() -> io::Result<Self> {
+        let mut candidates = mappings::of_this_process()?;
+        candidates.retain(Mapping::is_private_memory);
+        let mut probe = start_probe()?;
+        let forked = match mappings::of_process(probe.id()) {
+            // A program with file capabilities may not look at another process, be it its own child.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Self::find_in_smaps();
+            }
+            forked => forked?,
+        };
+        if probe.state() != State::Running {
+            return Err(io::Error::other(
+                "the process that shows which memory is forked was killed",
+            ));
+        }
+        probe.kill();
+        let is_forked = |mapping: &Mapping| {
+            let next = forked.partition_point(|other| other.range.end <= mapping.range.start);
+            forked
+                .get(next)
+                .is_some_and(|other| other.range.contains(&mapping.range.start))
+        };
+        candidates.retain(|mapping| !is_forked(mapping));
+        Ok(Self {
+            ranges: candidates
+                .into_iter()
+                .map(|mapping| mapping.range)
+                .collect(),
+            probe: Some(probe),
+        })
+    }
+
+    fn find_in_smaps() -> io::Result<Self> {
+        let text = std::fs::read("/proc/self/smaps")?;
+        Ok(Self {
+            ranges: mappings::parse_marked(&text),
+            probe: None,
+        })
+    }
 }
 
-/// A forked process that says which mappings it has got, and the memory it says it in.
-struct Probe {
-    start: *mut u8,
-    count: usize,
-}
-
-impl Probe {
+/// A process that has what a fork leaves, for as long as it takes to look.
+fn start_probe() -> io::Result<Process> {
     const STACK_SIZE: usize = 64 << 10;
-
-    fn run(candidates: &[Range<usize>]) -> io::Result<Self> {
-        let (access, flags) = (
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-        );
-        let size = Self::STACK_SIZE + candidates.len();
-        // SAFETY: a new mapping at an address of the kernel's choice touches no existing one.
-        let start = unsafe { libc::mmap(ptr::null_mut(), size, access, flags, -1, 0) };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let probe = Self {
-            start: start.cast(),
-            count: candidates.len(),
-        };
-        let stack = start as usize..start as usize + Self::STACK_SIZE;
-        let mut task = Task {
-            candidates,
-            answers: stack.end as *mut u8,
-        };
-        // SAFETY: the task outlives the process, which is reaped below, and which only calls msync.
-        let process =
-            unsafe { clone::start(Memory::Copied, &stack, answer, (&raw mut task).cast()) }?;
-        match clone::reap(process) {
-            State::Ended(0) => Ok(probe),
-            _ => Err(io::Error::other(
-                "the process that looks for forked memory was killed",
-            )),
-        }
+    let (access, flags) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+    );
+    // SAFETY: a new mapping at an address of the kernel's choice touches no existing one.
+    let stack = unsafe { libc::mmap(ptr::null_mut(), STACK_SIZE, access, flags, -1, 0) };
+    if stack == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
     }
-
-    /// For each candidate 1 if the forked process has it, else 0.
-    fn answers(&self) -> &[u8] {
-        // SAFETY: that many bytes follow the stack in the mapping, and the process that wrote them has ended.
-        unsafe { std::slice::from_raw_parts(self.start.add(Self::STACK_SIZE), self.count) }
-    }
+    let range = stack as usize..stack as usize + STACK_SIZE;
+    // SAFETY: the process has its own copy of the stack and only sleeps.
+    let probe = unsafe { Process::start(Memory::Copied, &range, sleep, ptr::null_mut()) };
+    // SAFETY: mapped above, and not used by this process.
+    unsafe { libc::munmap(stack, STACK_SIZE) };
+    probe
 }
 
-impl Drop for Probe {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own.
-        unsafe { libc::munmap(self.start.cast(), Self::STACK_SIZE + self.count) };
-    }
-}
-
-struct Task<'a> {
-    candidates: &'a [Range<usize>],
-    answers: *mut u8,
-}
-
-extern "C" fn answer(task: *mut c_void) -> c_int {
-    // SAFETY: `Probe::run` passes its task, which has an answer byte for each candidate.
-    unsafe {
-        let task = &*task.cast::<Task>();
-        for (index, range) in task.candidates.iter().enumerate() {
-            *task.answers.add(index) = is_mapped(range.start).into();
-        }
-    }
+/// Long enough to be looked at, and short enough not to stay where the parent is killed meanwhile.
+extern "C" fn sleep(_: *mut c_void) -> c_int {
+    thread::sleep(Duration::from_secs(5));
     0
 }
 
@@ -171,7 +160,11 @@ mod tests {
     }
 
     fn is_marked(address: usize) -> bool {
-        find().unwrap().iter().any(|range| range.contains(&address))
+        Marked::find()
+            .unwrap()
+            .ranges
+            .iter()
+            .any(|range| range.contains(&address))
     }
 
     #[test]
@@ -179,7 +172,7 @@ mod tests {
         let mapped = map(8);
         let marked = mapped.start + 2 * PAGE..mapped.start + 5 * PAGE;
         mark(&marked, libc::MADV_DONTFORK).unwrap();
-        assert!(find().unwrap().contains(&marked));
+        assert!(Marked::find().unwrap().ranges.contains(&marked));
         unmap(&mapped);
     }
 

@@ -3,6 +3,7 @@
 //! It knows the text's format (proc(5)) and nothing of who made a mapping. Parsing is pure; reading takes no lock and
 //! allocates through Rust's allocator only, so that the frozen child may do it too.
 
+use std::fs;
 use std::io;
 use std::ops::Range;
 
@@ -50,12 +51,41 @@ impl Mapping {
 /// # Errors
 /// `/proc` is not mounted or hidden.
 pub fn of_this_process() -> io::Result<Vec<Mapping>> {
-    Ok(parse(&std::fs::read("/proc/self/maps")?).collect())
+    Ok(parse(&fs::read("/proc/self/maps")?).collect())
+}
+
+/// The mappings of another process, by ascending address.
+///
+/// # Errors
+/// `/proc` is not mounted or hidden, or this process may not look.
+pub(super) fn of_process(process: u32) -> io::Result<Vec<Mapping>> {
+    Ok(parse(&fs::read(format!("/proc/{process}/maps"))?).collect())
 }
 
 /// Reads the text of a `maps` file. Lines it does not know are left out.
 pub fn parse(text: &[u8]) -> impl Iterator<Item = Mapping> {
     text.split(|&byte| byte == b'\n').filter_map(parse_line)
+}
+
+/// Reads the text of a `smaps` file: the private anonymous mappings that a fork leaves out (`dc` in `VmFlags`).
+pub(super) fn parse_marked(text: &[u8]) -> Vec<Range<usize>> {
+    let mut current = None;
+    let mut marked = Vec::new();
+    for line in text.split(|&byte| byte == b'\n') {
+        if let Some(mapping) = parse_line(line) {
+            current = Some(mapping);
+        } else if let Some(flags) = line.strip_prefix(b"VmFlags:")
+            && flags.split(|&byte| byte == b' ').any(|flag| flag == b"dc")
+        {
+            marked.extend(
+                current
+                    .take()
+                    .filter(Mapping::is_private_memory)
+                    .map(|mapping| mapping.range),
+            );
+        }
+    }
+    marked
 }
 
 /// `7f2a40000000-7f2a40040000 rw-p 00000000 00:00 0      [name]`
@@ -144,6 +174,22 @@ ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsysca
         assert!(!parse(MAPS).nth(4).unwrap().readable);
         assert!(parse(MAPS).nth(5).unwrap().shared);
         assert!(parse(MAPS).nth(9).unwrap().executable);
+    }
+
+    #[test]
+    fn smaps_tells_which_private_memory_a_fork_leaves_out() {
+        let text = b"\
+1000-2000 rw-p 00000000 00:00 0
+Size:                  4 kB
+VmFlags: rd wr mr mw me dc ac sd
+2000-3000 rw-p 00000000 00:00 0
+VmFlags: rd wr mr mw me ac sd
+3000-4000 rw-s 00000000 00:01 7      /dev/card
+VmFlags: rd wr sh dc io
+5000-7000 ---p 00000000 00:00 0
+VmFlags: mr mw me dc
+";
+        assert_eq!(parse_marked(text), [0x1000..0x2000, 0x5000..0x7000]);
     }
 
     #[test]

@@ -28,8 +28,8 @@ use std::time::{Duration, Instant};
 pub use arena::Allocator;
 pub use child::Child;
 use child::{Birth, live};
-use clone::{BlockedSignals, Memory, State};
-use dontfork::Unmarked;
+use clone::{BlockedSignals, Memory, Process, State};
+use dontfork::{Marked, Unmarked};
 pub use ending::Failure;
 use ending::LastWords;
 pub use pace::Pace;
@@ -164,31 +164,34 @@ where
         handler_stack: quarters.handler_stack(),
         job,
     };
-    let mut ended = None;
-    let process = match way {
+    let (process, probe) = match way {
         Way::CopyOnWrite => {
-            let unmarked = Unmarked::new(dontfork::find().map_err(refused)?);
+            let marked = Marked::find().map_err(refused)?;
+            let unmarked = Unmarked::new(marked.ranges);
             let mut birth = birth(unmarked.ranges());
             // SAFETY: the child has its own copy of the stack and of `birth`; the job keeps its caller's promise.
-            unsafe { clone::start(Memory::Copied, &stack, live::<J>, (&raw mut birth).cast()) }
-                .map_err(refused)?
+            let process = unsafe {
+                Process::start(Memory::Copied, &stack, live::<J>, (&raw mut birth).cast())
+            };
+            (process.map_err(refused)?, marked.probe)
         }
         Way::Shared => {
             let mut birth = birth(&[]);
             // SAFETY: this thread only waits for the child, and the quarters and `birth` live until then.
-            let process =
-                unsafe { clone::start(Memory::Shared, &stack, live::<J>, (&raw mut birth).cast()) }
-                    .map_err(refused)?;
-            ended = ended_by(clone::reap(process), &last_words);
-            process
+            let process = unsafe {
+                Process::start(Memory::Shared, &stack, live::<J>, (&raw mut birth).cast())
+            };
+            let mut process = process.map_err(refused)?;
+            process.join();
+            (process, None)
         }
     };
     drop(quarters);
     Ok(Frozen {
         process,
+        probe,
         way,
         give_up: started + terms.deadline + Frozen::GRACE,
-        ended,
         last_words,
         _turn: turn,
     })
@@ -238,25 +241,14 @@ fn materialise_thread_locals() {
     ANY.set(true);
 }
 
-fn ended_by(state: State, last_words: &LastWords) -> Option<Ended> {
-    let result = match state {
-        State::Running => return None,
-        State::Ended(status) => last_words.explain(status),
-        State::Gone => last_words.explain_without_status(),
-    };
-    Some(Ended {
-        result,
-        peak_memory: last_words.peak_memory(),
-    })
-}
-
 /// A frozen child. Dropped before its end, it is killed.
 #[must_use = "a frozen child is killed when this value is dropped"]
 pub struct Frozen {
-    process: libc::pid_t,
+    process: Process,
+    /// What showed the marked memory. It was killed and dies at its leisure.
+    probe: Option<Process>,
     way: Way,
     give_up: Instant,
-    ended: Option<Ended>,
     last_words: LastWords,
     _turn: Turn,
 }
@@ -268,7 +260,7 @@ impl Frozen {
 
     /// The child's process id.
     pub fn process(&self) -> u32 {
-        self.process.unsigned_abs()
+        self.process.id()
     }
 
     /// How the image was frozen.
@@ -278,17 +270,21 @@ impl Frozen {
 
     /// How the child ended, or `None` while it lives.
     pub fn try_wait(&mut self) -> Option<Ended> {
-        if self.ended.is_none() {
-            self.ended = ended_by(clone::try_reap(self.process), &self.last_words);
-        }
-        if self.ended.is_none() && Instant::now() > self.give_up {
-            self.kill();
-            self.ended = Some(Ended {
-                result: Err(Failure::TimedOut),
-                peak_memory: 0,
-            });
-        }
-        self.ended.clone()
+        self.probe.take_if(|probe| probe.state() != State::Running);
+        let result = match self.process.state() {
+            State::Ended(status) => self.last_words.explain(status),
+            State::Gone => self.last_words.explain_without_status(),
+            State::Running if Instant::now() > self.give_up => {
+                self.process.kill();
+                self.process.join();
+                Err(Failure::TimedOut)
+            }
+            State::Running => return None,
+        };
+        Some(Ended {
+            result,
+            peak_memory: self.last_words.peak_memory(),
+        })
     }
 
     /// Waits until the child has ended, at most until shortly after its deadline.
@@ -298,21 +294,6 @@ impl Frozen {
                 Some(ended) => return ended,
                 None => thread::sleep(Self::POLL_INTERVAL),
             }
-        }
-    }
-
-    /// Only called while the child has not been reaped, so that its id cannot be another process'.
-    fn kill(&self) {
-        // SAFETY: a signal to a process of our own.
-        unsafe { libc::kill(self.process, libc::SIGKILL) };
-        clone::reap(self.process);
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        if self.ended.is_none() && clone::try_reap(self.process) == State::Running {
-            self.kill();
         }
     }
 }
