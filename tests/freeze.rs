@@ -194,17 +194,16 @@ fn the_child_knows_which_memory_a_fork_leaves_out() {
 fn a_program_that_may_not_look_at_its_children_finds_that_memory_as_well() {
     let _alone = alone();
     let heap = Heap::new(42);
+    let address = heap.address();
     thread::scope(|scope| {
         scope.spawn(|| {
             const NOBODY: libc::uid_t = 65534;
             // SAFETY: without libc's wrapper the new identity is this thread's alone. The process is then as closed as
             // one with file capabilities, until it is opened again below.
-            assert_eq!(
-                unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) },
-                0
-            );
+            let closed = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
+            assert_eq!(closed, 0);
             let (ended, said) = run(Way::CopyOnWrite, LONG, |child| {
-                say(child, &byte_at(heap.address()).to_string());
+                say(child, &byte_at(address).to_string());
                 Ok(())
             });
             // SAFETY: no memory is touched.
@@ -384,6 +383,23 @@ fn the_child_has_no_descriptor_but_the_pipe() {
 }
 
 #[test]
+fn descriptors_are_closed_one_by_one_on_a_kernel_without_close_range() {
+    let _alone = alone();
+    let _many: Vec<File> = (0..200).map(|_| File::open("/dev/zero").unwrap()).collect();
+    with_refused_calls(Refuse::CloseRange, || {
+        let (ended, said) = run(Way::CopyOnWrite, LONG, |child| {
+            let open = fs::read_dir("/proc/self/fd")
+                .map_err(|error| error.to_string())?
+                .count();
+            say(child, &open.to_string());
+            Ok(())
+        });
+        // The pipe, /dev/null three times, and the folder that is read.
+        assert_eq!((ended.result, said.as_str()), (Ok(()), "5"));
+    });
+}
+
+#[test]
 fn the_child_allocates_in_its_arena_and_nothing_of_it_stays() {
     let _alone = alone();
     let outside = AtomicUsize::new(0);
@@ -448,6 +464,24 @@ fn memory_given_back_in_the_arena_is_used_again_and_reads_as_zero() {
             .ok_or("the arena grew".into())
     });
     assert_eq!(ended.result, Ok(()));
+}
+
+#[test]
+fn a_block_that_grows_in_the_arena_is_never_there_twice() {
+    let _alone = alone();
+    let (ended, _) = run(Way::Shared, LONG, |_| {
+        let mut numbers = Vec::new();
+        for number in 0..1u64 << 20 {
+            numbers.push(number);
+        }
+        let right = numbers
+            .iter()
+            .zip(0..)
+            .all(|(&number, expected)| number == expected);
+        right.then_some(()).ok_or("its content changed".into())
+    });
+    assert_eq!(ended.result, Ok(()));
+    assert!(ended.peak_memory < 9 << 20, "{}", ended.peak_memory);
 }
 
 #[test]
@@ -534,7 +568,7 @@ fn a_refused_way_falls_back_to_the_other() {
         (Way::Shared, Refuse::Shared, Way::CopyOnWrite),
         (Way::CopyOnWrite, Refuse::Copies, Way::Shared),
     ] {
-        with_refused_clones(refuse, || {
+        with_refused_calls(refuse, || {
             let (_reader, writer) = pipe().unwrap();
             let terms = Terms {
                 output: writer.as_fd(),
@@ -553,7 +587,7 @@ fn a_refused_way_falls_back_to_the_other() {
 #[test]
 fn where_both_ways_are_refused_the_error_says_why_and_what_to_do() {
     let _alone = alone();
-    with_refused_clones(Refuse::All, || {
+    with_refused_calls(Refuse::All, || {
         let (_reader, writer) = pipe().unwrap();
         let terms = Terms {
             output: writer.as_fd(),
@@ -574,20 +608,21 @@ fn where_both_ways_are_refused_the_error_says_why_and_what_to_do() {
 enum Refuse {
     Shared,
     Copies,
+    CloseRange,
     All,
 }
 
-/// Runs `work` on a thread of its own in which a seccomp filter refuses some clones with EPERM.
-fn with_refused_clones(refuse: Refuse, work: impl FnOnce() + Send) {
+/// Runs `work` on a thread of its own in which a seccomp filter refuses some system calls with EPERM.
+fn with_refused_calls(refuse: Refuse, work: impl FnOnce() + Send) {
     thread::scope(|scope| {
         scope.spawn(|| {
-            refuse_clones(refuse);
+            refuse_calls(refuse);
             work();
         });
     });
 }
 
-fn refuse_clones(refuse: Refuse) {
+fn refuse_calls(refuse: Refuse) {
     const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
     const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
@@ -612,15 +647,20 @@ fn refuse_clones(refuse: Refuse) {
     }
     // Offsets in struct seccomp_data: the number at 0, the first argument (flags) at 16.
     let clone_vm = libc::CLONE_VM as u32;
+    let call = if refuse == Refuse::CloseRange {
+        libc::SYS_close_range
+    } else {
+        libc::SYS_clone
+    };
     let mut program = vec![
         step(LOAD, 0),
-        test(libc::SYS_clone as u32, 1, 0),
+        test(call as u32, 1, 0),
         ALLOW,
         step(LOAD, 16),
         step(AND, clone_vm),
     ];
     match refuse {
-        Refuse::All => program.push(REFUSE),
+        Refuse::All | Refuse::CloseRange => program.push(REFUSE),
         Refuse::Shared => program.extend([test(clone_vm, 0, 1), REFUSE, ALLOW]),
         Refuse::Copies => program.extend([test(0, 0, 1), REFUSE, ALLOW]),
     }

@@ -112,63 +112,60 @@ impl Arena {
     }
 
     fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.count(layout.size(), 0);
         self.take(layout).0
     }
 
     fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        self.count(layout.size(), 0);
         let (block, stale) = self.take(layout);
-        // SAFETY: the block was just taken with this layout and its slot is not smaller than `stale`.
+        // SAFETY: the block was just taken with this layout, and no more than its size is written.
         unsafe { ptr::write_bytes(block, 0, stale.min(layout.size())) };
         block
     }
 
     fn dealloc(&self, block: *mut u8, layout: Layout) {
-        self.with_slots(|slots| {
-            if slots.holds(block) {
-                slots.in_use -= layout.size();
-                slots.give_back(block, layout);
-            }
-        });
+        if self.holds(block) {
+            self.count(0, layout.size());
+            self.with_slots(|slots| slots.give_back(block, layout));
+        }
     }
 
     fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller of `GlobalAlloc::realloc` guarantees a valid size for this alignment.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-        let in_place = self.with_slots(|slots| {
-            let in_place = slots.holds(block) && Slots::class(layout) == Slots::class(new_layout);
-            if in_place {
-                slots.in_use = slots.in_use - layout.size() + new_size;
-                self.peak.fetch_max(slots.in_use, Ordering::Relaxed);
-            }
-            in_place
-        });
-        if in_place {
+        let ours = self.holds(block);
+        self.count(new_size, if ours { layout.size() } else { 0 });
+        if ours && Slots::class(layout) == Slots::class(new_layout) {
             return block;
         }
         let (target, _) = self.take(new_layout);
-        move_block(
-            block,
-            target,
-            layout.size().min(new_size),
-            Slots::class(layout) >= LARGE && self.holds(block),
-        );
-        self.dealloc(block, layout);
+        let kept = layout.size().min(new_size);
+        if !(ours && kept >= 1 << LARGE && move_pages(block, target, kept)) {
+            // SAFETY: both blocks have that many bytes, and the new one was just taken.
+            unsafe { ptr::copy_nonoverlapping(block, target, kept) };
+        }
+        if ours {
+            self.with_slots(|slots| slots.give_back(block, layout));
+        }
         target
     }
 
     fn holds(&self, block: *mut u8) -> bool {
-        self.with_slots(|slots| slots.holds(block))
+        self.with_slots(|slots| slots.reservation.contains(&(block as usize)))
+    }
+
+    fn count(&self, taken: usize, given_back: usize) {
+        self.with_slots(|slots| {
+            slots.in_use = slots.in_use + taken - given_back;
+            self.peak.fetch_max(slots.in_use, Ordering::Relaxed);
+        });
     }
 
     /// A block and how many of its first bytes may be other than zero. Where there is no memory left the child ends:
     /// it could do nothing better with a null, and `abort` is not safe with another thread's thread-locals.
     fn take(&self, layout: Layout) -> (*mut u8, usize) {
-        let taken = self.with_slots(|slots| {
-            let taken = slots.take(Slots::class(layout))?;
-            slots.in_use += layout.size();
-            self.peak.fetch_max(slots.in_use, Ordering::Relaxed);
-            Some(taken)
-        });
+        let taken = self.with_slots(|slots| slots.take(Slots::class(layout)));
         taken.unwrap_or_else(|| ending::end(Ending::OutOfMemory))
     }
 
@@ -222,10 +219,6 @@ impl Slots {
     fn class(layout: Layout) -> usize {
         let bytes = layout.size().max(layout.align()).max(16);
         (usize::BITS - (bytes - 1).leading_zeros()) as usize
-    }
-
-    fn holds(&self, block: *mut u8) -> bool {
-        self.reservation.contains(&(block as usize))
     }
 
     fn take(&mut self, class: usize) -> Option<(*mut u8, usize)> {
@@ -293,18 +286,12 @@ impl Slots {
     }
 }
 
-/// Copies a block and, where it is large, gives its pages back on the way, so that it is never there twice.
-fn move_block(from: *mut u8, to: *mut u8, size: usize, large: bool) {
-    const STEP: usize = 1 << PIECE;
-    for offset in (0..size).step_by(STEP) {
-        let length = STEP.min(size - offset);
-        // SAFETY: both blocks have at least `size` bytes, and the new one was just taken.
-        unsafe { ptr::copy_nonoverlapping(from.add(offset), to.add(offset), length) };
-        if large {
-            // SAFETY: `offset` is less than the block's size.
-            release_pages(unsafe { from.add(offset) }, length);
-        }
-    }
+/// Moves the pages of a large block into a larger slot, so that growing copies nothing and nothing is there twice. The old
+/// slot stays mapped, without pages. False before Linux 5.7, which cannot do that.
+fn move_pages(from: *mut u8, to: *mut u8, size: usize) -> bool {
+    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
+    // SAFETY: both slots are large, so that they start on a page and own all pages they touch; the new one is unused.
+    unsafe { libc::mremap(from.cast(), size, size, flags, to) != libc::MAP_FAILED }
 }
 
 /// The pages of a large slot read as zero afterwards and cost no memory.
