@@ -441,6 +441,21 @@ fn the_child_allocates_in_its_arena_and_nothing_of_it_stays() {
 }
 
 #[test]
+fn the_child_tells_its_own_memory_from_the_image() {
+    let _alone = alone();
+    let of_the_image = Box::new(1);
+    for way in BOTH_WAYS {
+        let (ended, _) = run(way, LONG, |child| {
+            let (on_the_stack, in_the_arena) = (0, Box::new(0));
+            let is_own = |value: &i32| child.own_memory().contains(&(&raw const *value as usize));
+            let right = is_own(&on_the_stack) && is_own(&in_the_arena) && !is_own(&of_the_image);
+            right.then_some(()).ok_or("mistaken".into())
+        });
+        assert_eq!(ended.result, Ok(()), "{way}");
+    }
+}
+
+#[test]
 fn memory_given_back_in_the_arena_is_used_again_and_reads_as_zero() {
     let _alone = alone();
     let (ended, _) = run(Way::Shared, LONG, |child| {

@@ -17,6 +17,7 @@ use super::arena::ARENA;
 use super::dontfork::Marked;
 use super::ending::{self, Ending};
 use super::pace::Pace;
+use super::quarters::Quarters;
 use super::{Terms, Way};
 
 /// What the job gets to work with.
@@ -24,6 +25,7 @@ pub struct Child<'a> {
     way: Way,
     output: BorrowedFd<'a>,
     dontfork: &'a [Range<usize>],
+    own_memory: Range<usize>,
     /// To be kept between pieces of work.
     pub pace: Pace,
 }
@@ -51,6 +53,11 @@ impl Child<'_> {
         }
     }
 
+    /// The addresses of the child's stacks and arena, which are no part of the image.
+    pub fn own_memory(&self) -> Range<usize> {
+        self.own_memory.clone()
+    }
+
     /// Bytes of the arena in use now, and the most so far.
     pub fn memory(&self) -> (usize, usize) {
         (ARENA.in_use(), ARENA.peak())
@@ -62,7 +69,7 @@ pub(super) struct Birth<'a, J> {
     pub(super) way: Way,
     pub(super) terms: &'a Terms<'a>,
     pub(super) dontfork: &'a [Range<usize>],
-    pub(super) handler_stack: Range<usize>,
+    pub(super) quarters: &'a Quarters,
     pub(super) job: &'a J,
 }
 
@@ -78,7 +85,7 @@ where
         deadline,
         background,
     } = birth.terms;
-    handle_signals(&birth.handler_stack);
+    handle_signals(&birth.quarters.handler_stack());
     set_deadline(*deadline);
     leave_no_core();
     stand_alone();
@@ -95,6 +102,7 @@ where
         way: birth.way,
         output: *output,
         dontfork: birth.dontfork,
+        own_memory: birth.quarters.addresses(),
         pace: Pace::new(share),
     };
     match panic::catch_unwind(AssertUnwindSafe(|| (birth.job)(&mut child))) {
@@ -181,12 +189,17 @@ extern "C" fn on_deadline(_signal: c_int) {
     ending::end(Ending::TimedOut)
 }
 
+/// A deadline that timers and clocks can take: zero would mean none.
+pub(super) fn limited(deadline: Duration) -> Duration {
+    deadline.clamp(Duration::from_millis(1), Duration::from_secs(86_400))
+}
+
 /// The timer is the child's own: timers belong to a process, not to its memory.
 fn set_deadline(deadline: Duration) {
-    let at_least_one = deadline.max(Duration::from_millis(1));
+    let deadline = limited(deadline);
     let it_value = libc::timeval {
-        tv_sec: at_least_one.as_secs() as _,
-        tv_usec: at_least_one.subsec_micros().into(),
+        tv_sec: deadline.as_secs() as _,
+        tv_usec: deadline.subsec_micros().into(),
     };
     let timer = libc::itimerval {
         it_interval: libc::timeval {

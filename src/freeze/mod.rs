@@ -4,7 +4,7 @@
 //! what the job reads (V8's heap) and writes (frames on a pipe), nor of Node.
 //!
 //! There are two ways. A **copy-on-write** child has its own copy of the memory, as after a fork, and the application
-//! goes on at once; the price is the copy of the page tables (some 75 ms per GB) and of the pages written meanwhile. A
+//! goes on at once; the price is the copy of the page tables (25 to 75 ms per GB) and of the pages written meanwhile. A
 //! **shared** child works on the memory itself while the calling thread waits for it; that costs nothing and needs no
 //! memory, and is right where the application is about to die. In both ways a crash of the child harms nobody.
 
@@ -17,8 +17,9 @@ pub mod mappings;
 mod pace;
 mod quarters;
 
-use std::cell::Cell;
 use std::fmt;
+use std::hash::RandomState;
+use std::hint;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +69,7 @@ impl fmt::Display for Way {
 pub struct Terms<'a> {
     /// The one descriptor that is left to the child.
     pub output: BorrowedFd<'a>,
-    /// The child is ended this long after the freeze.
+    /// The child is ended this long after the freeze, and after a day in any case.
     pub deadline: Duration,
     /// For an application that lives on beside a copy-on-write child: the share of a CPU that [`Pace`] grants, at idle
     /// priority. `None` where it waits.
@@ -161,7 +162,7 @@ where
         way,
         terms,
         dontfork,
-        handler_stack: quarters.handler_stack(),
+        quarters: &quarters,
         job,
     };
     let (process, probe) = match way {
@@ -191,7 +192,7 @@ where
         process,
         probe,
         way,
-        give_up: started + terms.deadline + Frozen::GRACE,
+        give_up: started + child::limited(terms.deadline) + Frozen::GRACE,
         last_words,
         _turn: turn,
     })
@@ -234,11 +235,10 @@ where
     }
 }
 
-/// The thread-locals of a library that was loaded at run time are allocated at their first use, by the system's malloc.
-/// The frozen child finds them made.
+/// The thread-locals of a library that was loaded at run time are allocated at their first use, by the system's malloc,
+/// and the seeds of hash tables are drawn then, which may take a lock. The frozen child finds both made.
 fn materialise_thread_locals() {
-    thread_local!(static ANY: Cell<bool> = const { Cell::new(false) });
-    ANY.set(true);
+    hint::black_box(RandomState::new());
 }
 
 /// A frozen child. Dropped before its end, it is killed.

@@ -16,7 +16,7 @@ impl Pace {
     const WORTH_A_REST: Duration = Duration::from_millis(2);
 
     /// At most this share of one CPU, over all threads of the process: 0.25 is a quarter, 1 is no limit.
-    pub fn new(share: f64) -> Self {
+    pub(super) fn new(share: f64) -> Self {
         Self {
             share: share.clamp(0.01, 1.0),
             since: Instant::now(),

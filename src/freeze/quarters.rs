@@ -51,6 +51,10 @@ impl Quarters {
         Ok(quarters)
     }
 
+    pub(super) fn addresses(&self) -> Range<usize> {
+        self.start..self.start + self.size
+    }
+
     pub(super) fn stack(&self) -> Range<usize> {
         let end = self.start + Self::ARENA_OFFSET;
         end - STACK_SIZE..end
