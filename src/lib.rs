@@ -8,6 +8,8 @@
 pub mod addon;
 #[cfg(feature = "helper")]
 pub mod dump;
+#[cfg(all(feature = "addon", target_os = "linux"))]
+pub mod freeze;
 #[cfg(feature = "helper")]
 pub mod inspector;
 pub mod message;
@@ -18,3 +20,8 @@ pub mod request;
 pub mod v8;
 #[cfg(feature = "addon")]
 pub mod watch;
+
+/// What a frozen child allocates must not come from the application's malloc; everything else does.
+#[cfg(all(feature = "addon", target_os = "linux"))]
+#[global_allocator]
+static ALLOCATOR: freeze::Allocator = freeze::Allocator;
