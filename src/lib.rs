@@ -4,4 +4,6 @@
 //! V8's garbage collector and asks for a dump. The **helper** (feature `helper`, `main.rs`) is a process of its own; it
 //! takes the snapshot and is the only one that writes files. `ARCHITECTURE.md` has the map and the flow of data.
 
+pub mod heap;
 pub mod request;
+pub mod snapshot;
