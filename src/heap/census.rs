@@ -1,7 +1,7 @@
 //! One walk over the marked objects, in the order of the file, that learns what the file must know before it is written: the
 //! number of edges, which strings it holds, and the names that objects lend each other. It keeps one byte a node.
 
-use super::extract::{EdgeName, EdgeNames, EdgeSink};
+use super::extract::{CODE_KIND_MASK, EdgeName, EdgeNames, EdgeSink};
 use super::graph::Graph;
 use super::layout::Tag;
 use super::layout::kind::Kind;
@@ -112,6 +112,10 @@ struct Tags {
     feedback: NameId,
     local_names: NameId,
     transition: NameId,
+    interpreter_data: NameId,
+    bytecode_offsets: NameId,
+    deoptimization: NameId,
+    source_positions: NameId,
 }
 
 impl Tags {
@@ -126,6 +130,10 @@ impl Tags {
             feedback: names.intern("(feedback)"),
             local_names: names.intern("(context local names)"),
             transition: names.intern("(transition)"),
+            interpreter_data: names.intern("(interpreter data)"),
+            bytecode_offsets: names.intern("(bytecode offset table)"),
+            deoptimization: names.intern("(code deopt data)"),
+            source_positions: names.intern("(source position table)"),
         }
     }
 }
@@ -181,6 +189,7 @@ impl Census {
                 }
             }
             Kind::FeedbackVector => self.tag_feedback(graph, tags, object),
+            Kind::Code | Kind::InstructionStream => self.tag_code_metadata(graph, tags, object),
             Kind::ScopeInfo => {
                 if let Some(scope) = graph.scope_info(object).filter(|scope| !scope.names_are_inlined()) {
                     let table = object.tagged(scope.names()).strong();
@@ -248,6 +257,32 @@ impl Census {
             if let Some(slot) = slot.filter(|slot| matches!(slot.kind(), Kind::WeakFixedArray | Kind::FixedArray)) {
                 self.lend(graph, Some(slot.address), tags.feedback, Some(NodeType::Code));
             }
+        }
+    }
+
+    /// What `ExtractCodeReferences` tags.
+    fn tag_code_metadata(&mut self, graph: &Graph, tags: &Tags, object: &Object) {
+        let code = &graph.layout().code;
+        let has_metadata = match object.kind() {
+            Kind::Code => object.pointer(code.instruction_stream).is_some(),
+            _ => code.is_in_instruction_stream,
+        };
+        if !has_metadata {
+            return;
+        }
+        let (data, positions) = (object.pointer(code.deoptimization_data), object.pointer(code.position_table));
+        let kind = object.view().half_word(u64::from(code.flags)) & CODE_KIND_MASK;
+        if kind == code.baseline {
+            self.lend(graph, data, tags.interpreter_data, None);
+            self.lend(graph, positions, tags.bytecode_offsets, Some(NodeType::Code));
+        } else if code.deoptimizing_kinds >> kind & 1 == 1 {
+            self.lend(graph, data, tags.deoptimization, Some(NodeType::Code));
+            let data = data.and_then(|data| graph.object(data));
+            for part in code.deoptimization_parts {
+                let part = data.as_ref().and_then(|data| data.pointer(16 + 8 * part));
+                self.lend(graph, part, tags.deoptimization, Some(NodeType::Code));
+            }
+            self.lend(graph, positions, tags.source_positions, Some(NodeType::Code));
         }
     }
 

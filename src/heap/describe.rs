@@ -79,7 +79,13 @@ impl Describer {
             Kind::BigInt => named(NodeType::BigInt, "bigint"),
             Kind::HeapNumber => named(NodeType::Number, "heap number"),
             Kind::Code | Kind::InstructionStream => named(NodeType::Code, ""),
-            Kind::SharedFunctionInfo => (NodeType::Code, self.text_or_empty(graph.function_name(object))),
+            Kind::SharedFunctionInfo => {
+                let name = graph.function_name(object).filter(|&name| !graph.is_empty_string(name));
+                match name {
+                    Some(name) => (NodeType::Code, NodeName::Text(name)),
+                    None => named(NodeType::Code, "(shared function info)"),
+                }
+            }
             Kind::Script => {
                 let name = graph.string_in(object, graph.layout().script.name);
                 (NodeType::Code, self.text_or_empty(name.map(|name| name.address)))
@@ -113,6 +119,8 @@ impl Describer {
     pub fn is_nameless(object: &Object) -> bool {
         match object.kind() {
             Kind::Code | Kind::InstructionStream | Kind::ByteArray | Kind::FixedDoubleArray => true,
+            // This alone has a name that a tag takes away.
+            Kind::TrustedFixedArray => true,
             _ => object.shape.is_fixed_array,
         }
     }
@@ -123,7 +131,7 @@ impl Describer {
 
     /// `GetSystemEntryName`.
     fn system_name<'m>(&mut self, graph: &Graph<'m>, names: &mut Names, object: &Object<'m>) -> NodeName {
-        if Self::is_nameless(object) {
+        if Self::is_nameless(object) && object.kind() != Kind::TrustedFixedArray {
             return NodeName::Name(self.empty);
         }
         if object.kind() == Kind::Map {
@@ -164,7 +172,10 @@ impl Describer {
         }
         let (name, holds_for_map) = match graph.constructor_name(object) {
             Some(found) => (NodeName::Text(found.text), found.holds_for_map),
-            None => (NodeName::Name(names.intern(graph.class_name(object))), object.kind() != Kind::JsPrimitiveWrapper),
+            None => {
+                let varies = object.shape.is_dictionary_map() || object.kind() == Kind::JsPrimitiveWrapper;
+                (NodeName::Name(names.intern(graph.class_name(object))), !varies)
+            }
         };
         if holds_for_map {
             self.constructor_names[slot] = (object.shape.map, Some(name));
@@ -214,10 +225,8 @@ fn system_node_type(graph: &Graph, object: &Object) -> NodeType {
         Kind::AllocationSite
         | Kind::ArrayBoilerplateDescription
         | Kind::BytecodeArray
-        | Kind::BytecodeWrapper
         | Kind::ClosureFeedbackCellArray
         | Kind::CodeDataContainer
-        | Kind::CodeWrapper
         | Kind::CodeStruct
         | Kind::FeedbackCell
         | Kind::FeedbackMetadata
@@ -228,6 +237,7 @@ fn system_node_type(graph: &Graph, object: &Object) -> NodeType {
         | Kind::RegExpBoilerplateDescription
         | Kind::ScopeInfo
         | Kind::UncompiledData => NodeType::Code,
+        Kind::BytecodeWrapper | Kind::CodeWrapper if graph.layout().snapshot.wrappers_are_code => NodeType::Code,
         Kind::FixedDoubleArray | Kind::ByteArray => NodeType::Array,
         _ if object.shape.is_fixed_array => NodeType::Array,
         Kind::Map if !graph.is_read_only(object.address) => shape,
@@ -240,6 +250,11 @@ impl<'m> Graph<'m> {
     /// The string that the slot of `object` at `offset` holds.
     pub fn string_in(&self, object: &Object<'m>, offset: u16) -> Option<Object<'m>> {
         self.object(object.pointer(offset)?).filter(|string| string.kind().is_string())
+    }
+
+    /// Whether there is no text at `address`.
+    pub fn is_empty_string(&self, address: Address) -> bool {
+        self.object(address).is_none_or(|string| string_length(&string) == 0)
     }
 
     /// Whether V8 hides the symbol from JavaScript.
@@ -280,8 +295,7 @@ impl<'m> Graph<'m> {
 
     /// `SharedFunctionInfo::DebugName` of a function: its name, or what the parser inferred.
     pub fn debug_name(&self, shared: &Object<'m>) -> Option<Address> {
-        let is_empty = |address: &Address| self.object(*address).is_none_or(|name| string_length(&name) == 0);
-        if let Some(name) = self.function_name(shared).filter(|name| !is_empty(name)) {
+        if let Some(name) = self.function_name(shared).filter(|&name| !self.is_empty_string(name)) {
             return Some(name);
         }
         let function = &self.layout().function;
@@ -294,7 +308,7 @@ impl<'m> Graph<'m> {
                 Some(self.string_in(&data, function.uncompiled_inferred_name)?.address)
             }
         };
-        inferred.filter(|name| !is_empty(name))
+        inferred.filter(|&name| !self.is_empty_string(name))
     }
 
     /// What stands in for a function that is not compiled yet.

@@ -329,12 +329,13 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         }
         for group in std::mem::take(&mut self.roots) {
             for (index, root) in group.iter().enumerate() {
-                let name = match root.name {
+                let name = match self.graph.root_table.name_of(root.target) {
                     Some(name) => self.name_number(name),
                     None => self.name_number(&(index + 1).to_string()),
                 };
+                let edge_type = if root.is_weak { EdgeType::Weak } else { EdgeType::Internal };
                 if let Some(rank) = self.graph.pages.rank_of(root.target) {
-                    self.writer.edge(EdgeType::Internal, name, self.first_node + u64::from(rank))?;
+                    self.writer.edge(edge_type, name, self.first_node + u64::from(rank))?;
                 }
             }
         }

@@ -659,7 +659,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         let mut index = if self.visited.contains(0) { 0 } else { 1 };
         for offset in (slots.start..slots.end).step_by(8) {
             let value = self.object.tagged(offset);
-            let Some(target) = value.target() else { continue };
+            let Some(target) = value.target().filter(|&target| self.graph.pages.is_marked(target)) else { continue };
             if self.visited.contains(offset) {
                 continue;
             }

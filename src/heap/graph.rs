@@ -7,7 +7,7 @@ use super::mark::{Marked, Marker};
 use super::memory::{Address, Memory};
 use super::object::{Decoder, Object};
 use super::pages::Pages;
-use super::roots::{Root, RootTable, WellKnown, mark_native_references, mark_root_table};
+use super::roots::{Root, RootFinder, RootTable, WellKnown};
 use super::{HeapError, tagged::Tagged};
 
 /// One isolate's reachable heap.
@@ -20,6 +20,8 @@ pub struct Graph<'m> {
     pub count: u32,
     /// The references from outside of the heap.
     pub roots: Vec<Root>,
+    /// The isolate's root table.
+    pub root_table: RootTable,
     /// The objects every part must know.
     pub well_known: WellKnown,
     /// The ephemeron tables reached.
@@ -39,8 +41,7 @@ impl<'m> Graph<'m> {
         let well_known = WellKnown::find(&decoder, &table).ok_or(HeapError::NotAnIsolate { isolate })?;
         let dispatch_table = DispatchTable::find(&decoder, isolate);
         let mut marker = Marker::new(&decoder, dispatch_table);
-        let mut roots = mark_root_table(&decoder, &table, &mut marker);
-        roots.extend(mark_native_references(&decoder, memory, &mut marker));
+        let roots = RootFinder::new(&decoder, isolate).mark_from_roots(&table, &mut marker);
         let Marked { mut pages, ephemeron_tables, native_contexts, skipped } = marker.finish();
         let count = pages.rank();
         Ok(Graph {
@@ -48,6 +49,7 @@ impl<'m> Graph<'m> {
             pages,
             count,
             roots,
+            root_table: table,
             well_known,
             ephemeron_tables,
             native_contexts,

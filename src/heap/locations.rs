@@ -119,10 +119,10 @@ impl<'m> Graph<'m> {
     fn start_position(&self, shared: &Object<'m>) -> Option<u32> {
         let layout = &self.layout().function;
         let holder = self.object(shared.pointer(layout.name_or_scope_info)?);
-        if let Some(holder) = holder.filter(|holder| holder.kind() == Kind::ScopeInfo) {
-            let scope = self.scope_info(&holder)?;
-            let position = holder.tagged(scope.start_position()?).length() as u32;
-            return (!scope.is_empty()).then_some(position);
+        if let Some(holder) = holder
+            && let Some(offset) = self.scope_info(&holder).and_then(|scope| scope.start_position())
+        {
+            return Some(holder.tagged(offset).length() as u32);
         }
         let data = self.uncompiled_data(shared)?;
         Some(data.view().half_word(u64::from(layout.uncompiled_start_position)))

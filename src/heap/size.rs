@@ -119,11 +119,6 @@ impl<'m> ScopeInfo<'m> {
         self.flags & flag != 0
     }
 
-    /// Whether it stands for no scope of a program: a builtin's.
-    pub fn is_empty(&self) -> bool {
-        self.has(bits::SCOPE_IS_EMPTY)
-    }
-
     fn scope_type(&self) -> u32 {
         self.flags & bits::SCOPE_TYPE_MASK
     }

@@ -25,8 +25,8 @@ pub struct Layout {
     pub root_names: &'static str,
     /// The names of the groups of roots (V8's enum `Root`), in its order.
     pub root_groups: &'static [&'static str],
-    /// Offset of the root table in the isolate: `Internals::kIsolateRootsOffset`, v8-internal.h.
-    pub isolate_roots: u64,
+    /// Where the isolate keeps its roots.
+    pub roots: RootsLayout,
     /// Where the parts of a map are.
     pub map: MapLayout,
     /// Where the parts of a descriptor array are.
@@ -53,6 +53,34 @@ pub struct Layout {
     pub tags: [&'static [Tag]; 2],
     /// Where the snapshot of this version differs from that of the others.
     pub snapshot: SnapshotTraits,
+}
+
+/// Where the isolate keeps its roots, as offsets in it. But for the root table they are measured: each list is taken only if
+/// its shape is right. src/execution/isolate.h, src/execution/isolate-data.h.
+#[derive(Debug, Clone, Copy)]
+pub struct RootsLayout {
+    /// The root table: `Internals::kIsolateRootsOffset`, v8-internal.h.
+    pub table: u64,
+    /// The group that the writable part of the root table belongs to.
+    pub table_group: &'static str,
+    /// The table of the builtins' code.
+    pub builtins: u64,
+    /// The number of builtins.
+    pub builtin_count: u64,
+    /// Next handle and end of the current block of handles.
+    pub handle_scope_data: u64,
+    /// Pointer to what keeps the blocks of handles.
+    pub handle_scope_implementer: u64,
+    /// Pointer to the global handles.
+    pub global_handles: u64,
+    /// In the global handles: pointer to the space of their nodes.
+    pub global_handle_nodes: u64,
+    /// Pointer to the eternal handles.
+    pub eternal_handles: u64,
+    /// Vector of the objects that the start-up snapshot refers to.
+    pub startup_object_cache: u64,
+    /// Vector of the objects that isolates may share.
+    pub shareable_object_cache: u64,
 }
 
 /// `Map`, src/objects/map.tq. All but the sizes and the validity cell are in `v8dbg`.
@@ -99,6 +127,8 @@ pub struct CodeLayout {
     pub baseline: u32,
     /// The kinds with deoptimization data, a mask of `1 << kind`.
     pub deoptimizing_kinds: u32,
+    /// Elements of the deoptimization data that belong to it alone: translations, literals, inlining positions.
+    pub deoptimization_parts: [u16; 3],
 }
 
 /// `DescriptorArray`, src/objects/descriptor-array.tq.
@@ -334,6 +364,8 @@ pub struct SnapshotTraits {
     pub format: crate::snapshot::Format,
     /// Whether maps and what belongs to them are of type "object shape".
     pub object_shapes: bool,
+    /// Whether the wrappers of trusted code and bytecode are of type "code".
+    pub wrappers_are_code: bool,
     /// Whether read-only objects are given no size.
     pub read_only_is_free: bool,
     /// Whether the text of an external string counts as the string's size.

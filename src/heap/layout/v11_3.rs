@@ -37,7 +37,19 @@ pub(super) const LAYOUT: Layout = Layout {
         "(Client heap)",
         "(Unknown)",
     ],
-    isolate_roots: 496,
+    roots: RootsLayout {
+        table: 496,
+        table_group: "(Strong roots)",
+        builtins: 0x8e78,
+        builtin_count: 2182,
+        handle_scope_data: 0xe390,
+        handle_scope_implementer: 0xe3b0,
+        global_handles: 0xe3d0,
+        global_handle_nodes: 8,
+        eternal_handles: 0xe3e0,
+        startup_object_cache: 0xf658,
+        shareable_object_cache: 0xf670,
+    },
     properties: PropertyLayout {
         dictionary_elements: 13,
         name_dictionary_prefix: 6,
@@ -101,6 +113,7 @@ const FIELDS: &[Field] = &[
 ];
 
 const TAGS: &[Tag] = &[
+    tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
     tag_as(NodeType::Code, Script, 88, "(shared function infos)"),
     tag_as(NodeType::Code, Script, 128, "(host-defined options)"),
     tag_as(NodeType::Code, RegExpBoilerplateDescription, 8, "(RegExp data)"),

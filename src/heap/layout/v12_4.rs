@@ -36,7 +36,19 @@ pub(super) const LAYOUT: Layout = Layout {
         "(Weak roots)",
         "(Write barrier)",
     ],
-    isolate_roots: 592,
+    roots: RootsLayout {
+        table: 592,
+        table_group: "(Strong root list)",
+        builtins: 0x9688,
+        builtin_count: 2304,
+        handle_scope_data: 0x200,
+        handle_scope_implementer: 0xedb8,
+        global_handles: 0xedd8,
+        global_handle_nodes: 8,
+        eternal_handles: 0xee60,
+        startup_object_cache: 0x100e0,
+        shareable_object_cache: 0x100f8,
+    },
     function: FunctionLayout {
         shared: 32,
         code: CodeReference::Slot(24),
@@ -95,6 +107,7 @@ const FIELDS: &[Field] = &[
 ];
 
 const TAGS: &[Tag] = &[
+    tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
     tag_as(NodeType::Code, Script, 88, "(shared function infos)"),
     tag_as(NodeType::Code, Script, 128, "(host-defined options)"),
     tag_as(NodeType::Code, RegExpBoilerplateDescription, 8, "(RegExp data)"),

@@ -7,7 +7,19 @@ use crate::snapshot::Format;
 pub(super) const LAYOUT: Layout = Layout {
     version: (13, 6),
     root_names: include_str!("roots/v13_6.txt"),
-    isolate_roots: 640,
+    roots: RootsLayout {
+        table: 640,
+        table_group: "(Strong root list)",
+        builtins: 0xa4f0,
+        builtin_count: 2384,
+        handle_scope_data: 0x230,
+        handle_scope_implementer: 0xfcf0,
+        global_handles: 0xfd10,
+        global_handle_nodes: 8,
+        eternal_handles: 0xfd80,
+        startup_object_cache: 0x11018,
+        shareable_object_cache: 0x11030,
+    },
     function: FunctionLayout {
         code: CodeReference::DispatchHandle(24),
         untrusted_function_data: Some(16),
@@ -16,7 +28,7 @@ pub(super) const LAYOUT: Layout = Layout {
         function_token_offset: 52,
         ..super::v12_4::LAYOUT.function
     },
-    code: CodeLayout { flags: 52, ..super::v12_4::LAYOUT.code },
+    code: CodeLayout { flags: 52, deoptimization_parts: [0, 3, 8], ..super::v12_4::LAYOUT.code },
     scope_info: ScopeInfoLayout {
         flags_are_smi: false,
         names: 48,
@@ -33,6 +45,7 @@ pub(super) const LAYOUT: Layout = Layout {
     tags: [super::v10_2::COMMON_TAGS, TAGS],
     snapshot: SnapshotTraits {
         format: Format::WITHOUT_TRACE_NODE_ID,
+        wrappers_are_code: true,
         read_only_is_free: true,
         external_text_counts: true,
         ..super::v12_4::LAYOUT.snapshot
@@ -68,6 +81,7 @@ const FIELDS: &[Field] = &[
 ];
 
 const TAGS: &[Tag] = &[
+    tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
     tag_as(NodeType::Code, Script, 88, "(infos)"),
     tag_as(NodeType::Code, Script, 128, "(host-defined options)"),
     tag_as(NodeType::Code, RegExpBoilerplateDescription, 8, "(RegExpData)"),

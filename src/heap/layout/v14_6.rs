@@ -36,7 +36,19 @@ pub(super) const LAYOUT: Layout = Layout {
         "(Weak roots)",
         "(Write barrier)",
     ],
-    isolate_roots: 688,
+    roots: RootsLayout {
+        table: 688,
+        table_group: "(Strong root list)",
+        builtins: 0xa798,
+        builtin_count: 2415,
+        handle_scope_data: 0x230,
+        handle_scope_implementer: 0x100b0,
+        global_handles: 0x100d0,
+        global_handle_nodes: 8,
+        eternal_handles: 0x10140,
+        startup_object_cache: 0x113c8,
+        shareable_object_cache: 0x113e0,
+    },
     descriptors: DescriptorLayout { entries: 32, ..super::v13_6::LAYOUT.descriptors },
     properties: PropertyLayout { symbol_flags: SymbolFlags::Visibility, ..super::v13_6::LAYOUT.properties },
     code: CodeLayout {
@@ -87,6 +99,7 @@ const FIELDS: &[Field] = &[
 ];
 
 const TAGS: &[Tag] = &[
+    tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
     tag_as(NodeType::Code, Script, 88, "(infos)"),
     tag_as(NodeType::Code, Script, 136, "(host-defined options)"),
     tag_as(NodeType::Code, RegExpBoilerplateDescription, 8, "(RegExpData)"),
