@@ -61,6 +61,7 @@ function groups(snapshot) {
     for (let index = node.firstEdge; index < node.firstEdge + node.edgeCount; index++) {
       const { type, name, to } = snapshot.edgeOf(index);
       if (isEmbedder(to)) continue;
+      if (type === "element" && isRoot(node)) continue;
       if (type === "property" || type === "element" || type === "context") {
         // Ours has the properties of array buffers, V8's has none.
         if (/^(Shared)?ArrayBuffer$/.test(node.name)) continue;

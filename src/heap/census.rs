@@ -10,6 +10,7 @@ use super::names::{NameId, Names};
 use super::object::Object;
 use super::body::HashTable;
 use super::pages::Pages;
+use crate::snapshot::writer::MAX_STRING_CHARACTERS;
 use crate::snapshot::{EdgeType, NodeType};
 use std::collections::HashMap;
 
@@ -174,7 +175,7 @@ impl Census {
         census
     }
 
-    fn note<'m>(&mut self, graph: &Graph<'m>, names: &Names, tags: &Tags, rank: usize, object: &Object<'m>) {
+    fn note<'m>(&mut self, graph: &Graph<'m>, names: &mut Names, tags: &Tags, rank: usize, object: &Object<'m>) {
         let kind = object.kind();
         match kind {
             Kind::SeqString | Kind::ExternalString => {
@@ -190,6 +191,7 @@ impl Census {
             }
             Kind::FeedbackVector => self.tag_feedback(graph, tags, object),
             Kind::Code | Kind::InstructionStream => self.tag_code_metadata(graph, tags, object),
+            Kind::SharedFunctionInfo => self.tag_baseline_code(graph, names, object),
             Kind::ScopeInfo => {
                 if let Some(scope) = graph.scope_info(object).filter(|scope| !scope.names_are_inlined()) {
                     let table = object.tagged(scope.names()).strong();
@@ -256,6 +258,28 @@ impl Census {
             let slot = vector.tagged(offset).strong().and_then(|target| graph.object(target));
             if let Some(slot) = slot.filter(|slot| matches!(slot.kind(), Kind::WeakFixedArray | Kind::FixedArray)) {
                 self.lend(graph, Some(slot.address), tags.feedback, Some(NodeType::Code));
+            }
+        }
+    }
+
+    /// Code that a function's shared info holds is named after the function.
+    fn tag_baseline_code<'m>(&mut self, graph: &Graph<'m>, names: &mut Names, shared: &Object<'m>) {
+        let layout = graph.layout();
+        let Some(code) = graph.object_in(shared, layout.function.function_data, Kind::Code) else { return };
+        let name = graph.debug_name(shared).map(|name| graph.utf8(name, MAX_STRING_CHARACTERS));
+        let text = |what: &str| match &name {
+            Some(name) => format!("({what} for {name})"),
+            None => format!("(BASELINE {what})"),
+        };
+        let stream = code.pointer(layout.code.instruction_stream);
+        for (target, what) in [(Some(code.address), "code"), (stream, "instruction stream")] {
+            let name = names.intern(&text(what));
+            self.lend(graph, target, name, None);
+            if let Some(lent) = target
+                .and_then(|target| graph.pages.rank_of(target))
+                .and_then(|rank| self.lent_names.get_mut(&rank))
+            {
+                lent.name = name;
             }
         }
     }

@@ -204,7 +204,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             }
             let shapes = self.graph.layout().snapshot.object_shapes;
             match lent.node_type {
-                Some(NodeType::ObjectShape) if !shapes => node_type = NodeType::Hidden,
+                Some(NodeType::ObjectShape) if !shapes => {}
                 Some(lent_type) => node_type = lent_type,
                 None => {}
             }

@@ -659,11 +659,12 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         let mut index = if self.visited.contains(0) { 0 } else { 1 };
         for offset in (slots.start..slots.end).step_by(8) {
             let value = self.object.tagged(offset);
-            let Some(target) = value.target().filter(|&target| self.graph.pages.is_marked(target)) else { continue };
-            if self.visited.contains(offset) {
+            let Some(target) = value.target() else { continue };
+            let is_essential = self.is_essential(target);
+            if self.visited.contains(offset) || is_essential && !self.graph.pages.is_marked(target) {
                 continue;
             }
-            if self.is_essential(target) && !left_out.contains(&offset) {
+            if is_essential && !left_out.contains(&offset) {
                 if value.is_weak() {
                     self.sink.edge(EdgeType::Weak, EdgeName::Decimal(index), target);
                 } else {

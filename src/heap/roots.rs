@@ -303,9 +303,14 @@ const INESSENTIAL_ROOTS: [&str; 12] = [
 impl WellKnown {
     /// Looks them up; `None` if one is missing: then this is no isolate of that layout.
     pub fn find(decoder: &Decoder, table: &RootTable) -> Option<WellKnown> {
+        let no_edges_to_holes = decoder.layout.snapshot.no_edges_to_holes;
         let mut inessential: Vec<Address> = INESSENTIAL_ROOTS.iter().filter_map(|name| table.get(name)).collect();
         inessential.extend(table.entries().map(|(_, address)| address).filter(|&address| {
-            decoder.lone_object(address).is_some_and(|object| matches!(object.kind(), Kind::Oddball | Kind::Hole))
+            match decoder.lone_object(address).map(|object| object.kind()) {
+                Some(kind) => kind == Kind::Oddball || kind == Kind::Hole && no_edges_to_holes,
+                // From 14.6 on most holes lie in memory that is not mapped.
+                None => no_edges_to_holes,
+            }
         }));
         inessential.sort_unstable();
         inessential.dedup();

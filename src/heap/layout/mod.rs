@@ -370,6 +370,8 @@ pub struct SnapshotTraits {
     pub read_only_is_free: bool,
     /// Whether the text of an external string counts as the string's size.
     pub external_text_counts: bool,
+    /// Whether internal and hidden edges never lead to any hole, rather than to the hole in arrays alone.
+    pub no_edges_to_holes: bool,
     /// Whether maps of maps name their native context.
     pub meta_map_has_native_context: bool,
     /// Whether the global object's name says so, and the root's shortcuts lead to native contexts.

@@ -126,6 +126,7 @@ pub(super) const LAYOUT: Layout = Layout {
         wrappers_are_code: false,
         read_only_is_free: false,
         external_text_counts: false,
+        no_edges_to_holes: false,
         meta_map_has_native_context: false,
         names_globals: false,
         native_context_extension: "extension",

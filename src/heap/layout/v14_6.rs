@@ -61,6 +61,7 @@ pub(super) const LAYOUT: Layout = Layout {
     fields: [super::v10_2::COMMON_FIELDS, FIELDS],
     tags: [super::v10_2::COMMON_TAGS, TAGS],
     snapshot: SnapshotTraits {
+        no_edges_to_holes: true,
         names_globals: true,
         native_context_extension: "global_object",
         ..super::v13_6::LAYOUT.snapshot
