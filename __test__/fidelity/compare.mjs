@@ -16,7 +16,8 @@ export function readSnapshot(path) {
     const edgeCount = nodes[row + column.edge_count];
     list[index] = {
       type: nodeTypes[0][nodes[row + column.type]],
-      name: strings[nodes[row + column.name]],
+      // V8 writes a blank for a null character.
+      name: strings[nodes[row + column.name]].replaceAll("\0", " "),
       id: nodes[row + column.id],
       selfSize: nodes[row + column.self_size],
       firstEdge: edge,
@@ -70,7 +71,7 @@ function groups(snapshot) {
       } else if (isRoot(node)) {
         // V8 counts the weak string table among the roots.
         if (node.name !== "(Internalized strings)") add("root edges", `${node.name} ${type} ${/^\d+$/.test(name) ? "#" : String(name).replace(/^\d+ \/ /, "# / ")}`);
-      } else {
+      } else if (!/^(Shared)?ArrayBuffer$/.test(node.name)) {
         const plain = String(name).replace(/^\d+ \/ /, "").replace(/@\d+/g, "@");
         add("internal, hidden, weak edges", `${type} ${plain}`);
         add("internal edges by source", `${node.type} ${node.name} --${type} ${plain}--> ${to.type}`);

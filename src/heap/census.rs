@@ -265,13 +265,15 @@ impl Census {
     /// Code that a function's shared info holds is named after the function.
     fn tag_baseline_code<'m>(&mut self, graph: &Graph<'m>, names: &mut Names, shared: &Object<'m>) {
         let layout = graph.layout();
-        let Some(code) = graph.object_in(shared, layout.function.function_data, Kind::Code) else { return };
+        let data = shared.pointer(layout.function.function_data).and_then(|data| graph.object(data));
+        let Some(code) = data.filter(|data| matches!(data.kind(), Kind::Code | Kind::InstructionStream)) else { return };
         let name = graph.debug_name(shared).map(|name| graph.utf8(name, MAX_STRING_CHARACTERS));
         let text = |what: &str| match &name {
             Some(name) => format!("({what} for {name})"),
             None => format!("(BASELINE {what})"),
         };
-        let stream = code.pointer(layout.code.instruction_stream);
+        let names_stream = layout.snapshot.tags_trusted_code;
+        let stream = code.pointer(layout.code.instruction_stream).filter(|_| names_stream);
         for (target, what) in [(Some(code.address), "code"), (stream, "instruction stream")] {
             let name = names.intern(&text(what));
             self.lend(graph, target, name, None);

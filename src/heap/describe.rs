@@ -82,8 +82,10 @@ impl Describer {
             Kind::SharedFunctionInfo => {
                 let name = graph.function_name(object).filter(|&name| !graph.is_empty_string(name));
                 match name {
-                    Some(name) => (NodeType::Code, NodeName::Text(name)),
-                    None => named(NodeType::Code, "(shared function info)"),
+                    None if graph.layout().snapshot.tags_trusted_code => {
+                        named(NodeType::Code, "(shared function info)")
+                    }
+                    name => (NodeType::Code, self.text_or_empty(name)),
                 }
             }
             Kind::Script => {
@@ -115,14 +117,9 @@ impl Describer {
         }
     }
 
-    /// Whether a tag may give the node another name: it has none.
-    pub fn is_nameless(object: &Object) -> bool {
-        match object.kind() {
-            Kind::Code | Kind::InstructionStream | Kind::ByteArray | Kind::FixedDoubleArray => true,
-            // This alone has a name that a tag takes away.
-            Kind::TrustedFixedArray => true,
-            _ => object.shape.is_fixed_array,
-        }
+    /// Whether a tag may give the node another name: it has none, or is the one kind whose name a tag takes away.
+    pub fn may_be_renamed(&self, object: &Object, name: NodeName) -> bool {
+        name == NodeName::Name(self.empty) || object.kind() == Kind::TrustedFixedArray
     }
 
     fn text_or_empty(&self, text: Option<Address>) -> NodeName {
@@ -131,7 +128,7 @@ impl Describer {
 
     /// `GetSystemEntryName`.
     fn system_name<'m>(&mut self, graph: &Graph<'m>, names: &mut Names, object: &Object<'m>) -> NodeName {
-        if Self::is_nameless(object) && object.kind() != Kind::TrustedFixedArray {
+        if object.shape.is_fixed_array || matches!(object.kind(), Kind::ByteArray | Kind::FixedDoubleArray) {
             return NodeName::Name(self.empty);
         }
         if object.kind() == Kind::Map {
@@ -299,7 +296,7 @@ impl<'m> Graph<'m> {
             return Some(name);
         }
         let function = &self.layout().function;
-        let holder = self.object(shared.pointer(function.name_or_scope_info)?);
+        let holder = shared.pointer(function.name_or_scope_info).and_then(|holder| self.object(holder));
         let scope_info = holder.as_ref().and_then(|holder| self.scope_info(holder));
         let inferred = match (holder, scope_info) {
             (Some(holder), Some(scope_info)) => self.string_at(&holder, scope_info.inferred_name()?),

@@ -199,7 +199,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     fn type_and_name(&mut self, rank: u32, object: &Object<'m>) -> (NodeType, NodeName) {
         let (mut node_type, mut name) = self.describer.describe(self.graph, &mut self.names, object);
         if let Some(lent) = self.census.lent_name(rank) {
-            if Describer::is_nameless(object) {
+            if self.describer.may_be_renamed(object, name) {
                 name = NodeName::Name(lent.name);
             }
             let shapes = self.graph.layout().snapshot.object_shapes;

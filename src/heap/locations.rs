@@ -118,7 +118,7 @@ impl<'m> Graph<'m> {
     /// `SharedFunctionInfo::StartPosition`, src/objects/shared-function-info.cc.
     fn start_position(&self, shared: &Object<'m>) -> Option<u32> {
         let layout = &self.layout().function;
-        let holder = self.object(shared.pointer(layout.name_or_scope_info)?);
+        let holder = shared.pointer(layout.name_or_scope_info).and_then(|holder| self.object(holder));
         if let Some(holder) = holder
             && let Some(offset) = self.scope_info(&holder).and_then(|scope| scope.start_position())
         {

@@ -69,6 +69,11 @@ pub fn size_in_bytes(decoder: &Decoder, shape: &Shape, object: View) -> Option<u
         Kind::PreparseData => preparse_children(object) + TAGGED * u64::from(object.half_word(12)),
         Kind::BigInt => ARRAY_HEADER + 8 * (raw_length() >> 1),
         Kind::CoverageInfo | Kind::DoubleStringCache => ARRAY_HEADER + 16 * raw_length(),
+        Kind::WasmDispatchTable => {
+            let (header, entry) = sizes.wasm_dispatch_table;
+            header + entry * u64::from(object.half_word(12))
+        }
+        Kind::WasmDispatchTableForImports => ARRAY_HEADER + 8 + 16 * raw_length(),
         Kind::ScopeInfo => ScopeInfo::new(&decoder.layout.scope_info, object).size(),
         Kind::InstructionStream => instruction_stream_size(decoder, object)?,
         // Behind the map lies memory that is not mapped.

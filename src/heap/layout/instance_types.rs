@@ -16,6 +16,7 @@ pub type Row = (&'static str, Kind, [u16; 5]);
 
 const NONE: u16 = ABSENT;
 
+/// All classes.
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
     ("InternalizedString",                       SeqString,                     [   0,    0, NONE, NONE, NONE]),
@@ -338,7 +339,7 @@ pub const ROWS: &[Row] = &[
     ("TrustedFixedArray",                        TrustedFixedArray,             [NONE, NONE,  213,  197,  197]),
     ("TrustedForeign",                           Foreign,                       [NONE, NONE, NONE,  198,  198]),
     ("TrustedWeakFixedArray",                    ProtectedFixedArray,           [NONE, NONE, NONE,  199,  199]),
-    ("WasmDispatchTableForImports",              WasmDispatchTable,             [NONE, NONE, NONE, NONE,  200]),
+    ("WasmDispatchTableForImports",              WasmDispatchTableForImports,   [NONE, NONE, NONE, NONE,  200]),
     ("WasmImportData",                           Struct,                        [NONE, NONE, NONE,  200,  201]),
     ("SimpleNameDictionary",                     HashTable,                     [NONE, NONE, NONE, NONE,  216]),
     ("DictionaryTemplateInfo",                   Struct,                        [NONE, NONE,  255,  249,  253]),

@@ -90,6 +90,7 @@ pub enum Kind {
     WasmNull,
     WasmTypeInfo,
     WasmDispatchTable,
+    WasmDispatchTableForImports,
     WasmArray,
     WasmStruct,
     /// Free memory between objects.

@@ -282,6 +282,8 @@ pub struct SizeLayout {
     pub bytecode_array: u64,
     /// Whether feedback metadata ends with two bytes for each closure, their count at offset 12.
     pub feedback_metadata_has_closures: bool,
+    /// Bytes before the first entry of WebAssembly's dispatch table, and of an entry.
+    pub wasm_dispatch_table: (u64, u64),
     /// How the size of machine code is found.
     pub instruction_stream: InstructionStreamSize,
 }
@@ -364,6 +366,8 @@ pub struct SnapshotTraits {
     pub format: crate::snapshot::Format,
     /// Whether maps and what belongs to them are of type "object shape".
     pub object_shapes: bool,
+    /// Whether shared infos and instruction streams are named after what they are for: from 12.4 on.
+    pub tags_trusted_code: bool,
     /// Whether the wrappers of trusted code and bytecode are of type "code".
     pub wrappers_are_code: bool,
     /// Whether read-only objects are given no size.

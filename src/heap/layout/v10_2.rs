@@ -110,6 +110,7 @@ pub(super) const LAYOUT: Layout = Layout {
         feedback_vector: 48,
         bytecode_array: 56,
         feedback_metadata_has_closures: false,
+        wasm_dispatch_table: (0, 0),
         instruction_stream: InstructionStreamSize::Inside { instruction_size: 40, metadata_size: 44, header: 128 },
     },
     weak: WeakLayout {
@@ -123,6 +124,7 @@ pub(super) const LAYOUT: Layout = Layout {
     snapshot: SnapshotTraits {
         format: Format::WITH_TRACE_NODE_ID,
         object_shapes: false,
+        tags_trusted_code: false,
         wrappers_are_code: false,
         read_only_is_free: false,
         external_text_counts: false,
@@ -200,8 +202,6 @@ pub(super) const COMMON_TAGS: &[Tag] = &[
     tag_as(NodeType::ObjectShape, PrototypeInfo, 16, "(prototype users)"),
     tag_as(NodeType::ObjectShape, PrototypeInfo, 24, "(prototype chain enum cache)"),
     tag_as(NodeType::ObjectShape, TransitionArray, 16, "(prototype transitions)"),
-    tag_as(NodeType::ObjectShape, EnumCache, 8, "(enum cache)"),
-    tag_as(NodeType::ObjectShape, EnumCache, 16, "(enum cache)"),
     tag_as(NodeType::ObjectShape, Map, 56, "(prototype validity cell)"),
     tag_as(NodeType::Code, ArrayBoilerplateDescription, 16, "(constant elements)"),
     tag_as(NodeType::Code, AllocationSite, 24, "(dependent code)"),
@@ -209,6 +209,7 @@ pub(super) const COMMON_TAGS: &[Tag] = &[
 ];
 
 const TAGS: &[Tag] = &[
+    tag(JsFunction, 24, "(shared function info)"),
     tag_as(NodeType::Code, Script, 88, "(shared function infos)"),
     tag_as(NodeType::Code, Script, 120, "(host-defined options)"),
     tag_as(NodeType::Code, RegExpBoilerplateDescription, 8, "(RegExp data)"),

@@ -113,7 +113,9 @@ const FIELDS: &[Field] = &[
 ];
 
 const TAGS: &[Tag] = &[
-    tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
+    tag_as(NodeType::ObjectShape, EnumCache, 8, "(enum cache)"),
+    tag_as(NodeType::ObjectShape, EnumCache, 16, "(enum cache)"),
+    tag(JsFunction, 24, "(shared function info)"),
     tag_as(NodeType::Code, Script, 88, "(shared function infos)"),
     tag_as(NodeType::Code, Script, 128, "(host-defined options)"),
     tag_as(NodeType::Code, RegExpBoilerplateDescription, 8, "(RegExp data)"),

@@ -70,6 +70,7 @@ pub(super) const LAYOUT: Layout = Layout {
         object_boilerplate_description: 32,
         script_context_table: 32,
         bytecode_array: 64,
+        wasm_dispatch_table: (16, 24),
         instruction_stream: InstructionStreamSize::Body { body_size: 24, header: 32 },
         ..super::v11_3::LAYOUT.sizes
     },
@@ -77,6 +78,7 @@ pub(super) const LAYOUT: Layout = Layout {
     tags: [super::v10_2::COMMON_TAGS, TAGS],
     snapshot: SnapshotTraits {
         format: Format::WITH_OBJECT_SHAPE,
+        tags_trusted_code: true,
         meta_map_has_native_context: true,
         ..super::v11_3::LAYOUT.snapshot
     },
@@ -107,6 +109,8 @@ const FIELDS: &[Field] = &[
 ];
 
 const TAGS: &[Tag] = &[
+    tag_as(NodeType::ObjectShape, EnumCache, 8, "(enum cache)"),
+    tag_as(NodeType::ObjectShape, EnumCache, 16, "(enum cache)"),
     tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
     tag_as(NodeType::Code, Script, 88, "(shared function infos)"),
     tag_as(NodeType::Code, Script, 128, "(host-defined options)"),

@@ -40,7 +40,12 @@ pub(super) const LAYOUT: Layout = Layout {
         ..super::v12_4::LAYOUT.scope_info
     },
     buffer: BufferLayout { byte_length: 40, backing_store: 56, flags: 72, ..super::v12_4::LAYOUT.buffer },
-    sizes: SizeLayout { feedback_vector: 48, feedback_metadata_has_closures: true, ..super::v12_4::LAYOUT.sizes },
+    sizes: SizeLayout {
+        feedback_vector: 48,
+        feedback_metadata_has_closures: true,
+        wasm_dispatch_table: (40, 24),
+        ..super::v12_4::LAYOUT.sizes
+    },
     fields: [super::v10_2::COMMON_FIELDS, FIELDS],
     tags: [super::v10_2::COMMON_TAGS, TAGS],
     snapshot: SnapshotTraits {
@@ -81,6 +86,8 @@ const FIELDS: &[Field] = &[
 ];
 
 const TAGS: &[Tag] = &[
+    tag_as(NodeType::ObjectShape, EnumCache, 8, "(enum cache)"),
+    tag_as(NodeType::ObjectShape, EnumCache, 16, "(enum cache)"),
     tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
     tag_as(NodeType::Code, Script, 88, "(infos)"),
     tag_as(NodeType::Code, Script, 128, "(host-defined options)"),

@@ -58,6 +58,7 @@ pub(super) const LAYOUT: Layout = Layout {
         ..super::v13_6::LAYOUT.code
     },
     scope_info: ScopeInfoLayout { has_unused_parameter_bits: true, ..super::v13_6::LAYOUT.scope_info },
+    sizes: SizeLayout { wasm_dispatch_table: (40, 16), ..super::v13_6::LAYOUT.sizes },
     fields: [super::v10_2::COMMON_FIELDS, FIELDS],
     tags: [super::v10_2::COMMON_TAGS, TAGS],
     snapshot: SnapshotTraits {
@@ -100,6 +101,8 @@ const FIELDS: &[Field] = &[
 ];
 
 const TAGS: &[Tag] = &[
+    tag_as(NodeType::ObjectShape, EnumCache, 8, "(enum cache)"),
+    tag_as(NodeType::ObjectShape, EnumCache, 16, "(enum cache)"),
     tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
     tag_as(NodeType::Code, Script, 88, "(infos)"),
     tag_as(NodeType::Code, Script, 136, "(host-defined options)"),
