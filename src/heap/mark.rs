@@ -90,6 +90,11 @@ impl<'a, 'm> Marker<'a, 'm> {
         }
     }
 
+    /// The native contexts reached so far.
+    pub fn native_contexts(&self) -> &[Address] {
+        &self.native_contexts
+    }
+
     /// Ends the marking.
     pub fn finish(self) -> Marked<'m> {
         // An object may have been visited twice.

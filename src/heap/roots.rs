@@ -71,6 +71,10 @@ pub struct RootFinder<'a, 'm> {
     known: KnownMemory,
 }
 
+/// How far the isolate's own fields reach, at least.
+const ISOLATE_FIELDS: u64 = 0x11000;
+/// How much is searched of what a field of the isolate points to.
+const POINTED_TO: u64 = 256;
 /// The most entries that a vector of roots is believed to have.
 const MAX_VECTOR: u64 = 1 << 24;
 /// The most blocks of handles that are believed to exist.
@@ -97,9 +101,7 @@ impl<'a, 'm> RootFinder<'a, 'm> {
     pub fn mark_from_roots(mut self, table: &RootTable, marker: &mut Marker) -> Vec<Root> {
         self.add_root_table(table);
         self.add_builtins();
-        self.add_handles();
-        self.add_global_handles();
-        self.add_eternal_handles();
+        let lists = [self.add_handles(), self.add_global_handles(), self.add_eternal_handles()];
         let layout = &self.decoder.layout.roots;
         self.add_vector("(Startup object cache)", layout.startup_object_cache);
         self.add_vector("(Shareable object cache)", layout.shareable_object_cache);
@@ -107,7 +109,11 @@ impl<'a, 'm> RootFinder<'a, 'm> {
             marker.mark(root.target);
         }
         marker.mark_reachable();
-        self.mark_native_references(marker);
+        for context in marker.native_contexts().to_vec() {
+            self.mark_microtasks(context, marker);
+        }
+        let all_lists_are_right = lists.iter().all(Option::is_some);
+        self.mark_native_references(marker, all_lists_are_right);
         self.roots
     }
 
@@ -198,6 +204,9 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         }
         let mut block = self.word(space + 8)?;
         for _ in 0..MAX_BLOCKS {
+            if block == 0 {
+                break;
+            }
             let nodes = self.decoder.memory.view(block, NODES_PER_BLOCK * NODE_SIZE + 8)?;
             for node in (0..NODES_PER_BLOCK * NODE_SIZE).step_by(NODE_SIZE as usize) {
                 let state = nodes.byte(node + NODE_FLAGS) & NODE_STATE_MASK;
@@ -225,24 +234,72 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         Some(())
     }
 
-    /// Marks what only native memory refers to, the stack first.
-    fn mark_native_references(&mut self, marker: &mut Marker) {
+    /// Marks the tasks that wait in the ring buffer of a native context's queue. src/execution/microtask-queue.h.
+    fn mark_microtasks(&mut self, context: Address, marker: &mut Marker) -> Option<()> {
+        let context = self.decoder.lone_object(context)?;
+        let queue = self.decoder.memory.view(context.view().word(context.size() - 8), 40)?;
+        let (size, capacity, start, buffer) = (queue.word(8), queue.word(16), queue.word(24), queue.word(32));
+        let slots = self.decoder.memory.view(buffer, capacity.checked_mul(8)?)?;
+        let group = self.group(self.decoder.layout.roots.microtask_group);
+        for index in 0..size.min(capacity) {
+            let task = slots.word(8 * (start.wrapping_add(index) % capacity));
+            self.add(group, task, false);
+            marker.mark(Tagged(task).strong()?);
+        }
+        marker.mark_reachable();
+        Some(())
+    }
+
+    /// Marks what only native memory refers to: the stack, and where it is known that the lists above are all of this V8's,
+    /// what lies in or next to the isolate, else all memory. Memory that was freed still holds pointers to dead objects.
+    fn mark_native_references(&mut self, marker: &mut Marker, all_lists_are_right: bool) {
         self.known.sort_unstable_by_key(|range| range.start);
-        let groups = [(Content::Stack, self.group("(Stack roots)")), (Content::Native, self.group("(Global handles)"))];
-        for (content, group) in groups {
-            let mut found = Vec::new();
-            for mapping in self.decoder.memory.mappings().filter(|mapping| mapping.content == content) {
-                let mut address = mapping.start;
-                while address < mapping.end {
-                    let next = self.known.partition_point(|range| range.end <= address);
-                    let known = self.known.get(next).map_or(mapping.end..mapping.end, Range::clone);
-                    found.extend(self.candidates(address..known.start.clamp(address, mapping.end), marker));
-                    address = known.end.max(address + 8);
-                }
-            }
+        let native = if all_lists_are_right { self.near_isolate() } else { self.mapped(Content::Native) };
+        let searches = [
+            (self.group("(Stack roots)"), self.mapped(Content::Stack)),
+            (self.group(self.decoder.layout.roots.table_group), native),
+        ];
+        for (group, ranges) in searches {
+            let found: Vec<Address> =
+                ranges.into_iter().flat_map(|range| self.unknown(range)).flat_map(|range| self.candidates(range, marker)).collect();
             self.roots.extend(found.into_iter().map(|target| Root { group, target, is_weak: false }));
         }
         marker.mark_reachable();
+    }
+
+    fn mapped(&self, content: Content) -> Vec<Range<Address>> {
+        let mappings = self.decoder.memory.mappings().filter(|mapping| mapping.content == content);
+        mappings.map(|mapping| mapping.start..mapping.end).collect()
+    }
+
+    /// The isolate's own fields, and the first ones of what they point to: the compilation cache, the bootstrapper, ...
+    fn near_isolate(&self) -> Vec<Range<Address>> {
+        let own = self.isolate..self.isolate + ISOLATE_FIELDS;
+        let is_native = |address: Address| {
+            self.decoder.memory.mapping(address).is_some_and(|mapping| mapping.content == Content::Native)
+        };
+        let mut ranges: Vec<Range<Address>> = own
+            .clone()
+            .step_by(8)
+            .filter_map(|address| self.word(address))
+            .filter(|&address| address % 8 == 0 && is_native(address) && !own.contains(&address))
+            .map(|address| address..address + POINTED_TO)
+            .collect();
+        ranges.push(own);
+        ranges
+    }
+
+    /// The parts of `range` that were not read as what they are.
+    fn unknown(&self, range: Range<Address>) -> Vec<Range<Address>> {
+        let mut parts = Vec::new();
+        let mut address = range.start;
+        while address < range.end {
+            let next = self.known.partition_point(|known| known.end <= address);
+            let known = self.known.get(next).map_or(range.end..range.end, Range::clone);
+            parts.push(address..known.start.clamp(address, range.end));
+            address = known.end.max(address + 8);
+        }
+        parts
     }
 
     /// Marks the objects that words of `memory` seem to point to and nothing else has reached.

@@ -63,6 +63,8 @@ pub struct RootsLayout {
     pub table: u64,
     /// The group that the writable part of the root table belongs to.
     pub table_group: &'static str,
+    /// The group that waiting microtasks belong to.
+    pub microtask_group: &'static str,
     /// The table of the builtins' code.
     pub builtins: u64,
     /// The number of builtins.

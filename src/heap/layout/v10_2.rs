@@ -39,6 +39,7 @@ pub(super) const LAYOUT: Layout = Layout {
     roots: RootsLayout {
         table: 288,
         table_group: "(Strong roots)",
+        microtask_group: "(Strong roots)",
         builtins: 0x85b8,
         builtin_count: 2054,
         handle_scope_data: 0xd768,

@@ -40,6 +40,7 @@ pub(super) const LAYOUT: Layout = Layout {
     roots: RootsLayout {
         table: 496,
         table_group: "(Strong roots)",
+        microtask_group: "(Strong roots)",
         builtins: 0x8e78,
         builtin_count: 2182,
         handle_scope_data: 0xe390,

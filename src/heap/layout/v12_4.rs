@@ -39,6 +39,7 @@ pub(super) const LAYOUT: Layout = Layout {
     roots: RootsLayout {
         table: 592,
         table_group: "(Strong root list)",
+        microtask_group: "(Micro tasks)",
         builtins: 0x9688,
         builtin_count: 2304,
         handle_scope_data: 0x200,

@@ -10,6 +10,7 @@ pub(super) const LAYOUT: Layout = Layout {
     roots: RootsLayout {
         table: 640,
         table_group: "(Strong root list)",
+        microtask_group: "(Micro tasks)",
         builtins: 0xa4f0,
         builtin_count: 2384,
         handle_scope_data: 0x230,

@@ -39,6 +39,7 @@ pub(super) const LAYOUT: Layout = Layout {
     roots: RootsLayout {
         table: 688,
         table_group: "(Strong root list)",
+        microtask_group: "(Micro tasks)",
         builtins: 0xa798,
         builtin_count: 2415,
         handle_scope_data: 0x230,
