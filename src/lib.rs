@@ -10,12 +10,14 @@ pub mod addon;
 pub mod dump;
 #[cfg(all(feature = "addon", target_os = "linux"))]
 pub mod freeze;
+pub mod heap;
 #[cfg(feature = "helper")]
 pub mod inspector;
 pub mod message;
 #[cfg(feature = "addon")]
 pub mod monitor;
 pub mod request;
+pub mod snapshot;
 #[cfg(feature = "addon")]
 pub mod v8;
 #[cfg(feature = "addon")]

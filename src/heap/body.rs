@@ -1,0 +1,169 @@
+//! Which slots of an object are tagged, and which of those hold their target weakly though they have no weak tag. V8's body
+//! descriptors, src/objects/objects-body-descriptors-inl.h. A raw word within a body does no harm: it is no pointer to an object.
+
+use super::layout::kind::Kind;
+use super::layout::{Layout, bits};
+use super::object::Object;
+use super::size::preparse_children;
+use super::tagged::Tagged;
+use std::ops::Range;
+
+/// The tagged slots of `object` behind its map, as offsets.
+#[inline]
+pub fn tagged_slots(layout: &Layout, object: &Object) -> Range<u64> {
+    let size = object.size();
+    match object.kind() {
+        Kind::SeqString
+        | Kind::ExternalString
+        | Kind::BigInt
+        | Kind::HeapNumber
+        | Kind::Hole
+        | Kind::ByteArray
+        | Kind::TrustedByteArray
+        | Kind::FixedDoubleArray
+        | Kind::ExternalPointerArray
+        | Kind::FeedbackMetadata
+        | Kind::Foreign
+        | Kind::CoverageInfo
+        | Kind::DoubleStringCache
+        | Kind::SwissNameDictionary
+        | Kind::CppHeapExternalObject
+        | Kind::WasmNull
+        | Kind::Filler => 0..0,
+        Kind::ConsString | Kind::SlicedString | Kind::ThinString | Kind::Symbol => 16..size,
+        Kind::Oddball => 16..40,
+        Kind::Map => u64::from(layout.map.prototype)..u64::from(layout.map.transitions) + 8,
+        Kind::BytecodeArray => 16..48.min(layout.sizes.bytecode_array & !7),
+        // Map, up to the instruction stream; then raw words.
+        Kind::Code => 8..40,
+        Kind::InstructionStream => match layout.sizes.instruction_stream {
+            super::layout::InstructionStreamSize::Inside {
+                instruction_size, ..
+            } => 8..u64::from(instruction_size),
+            super::layout::InstructionStreamSize::InCode { .. } => 8..16,
+            super::layout::InstructionStreamSize::Body { body_size, .. } => 8..u64::from(body_size),
+        },
+        Kind::PreparseData => preparse_children(object.view())..size,
+        Kind::NativeContext => 8..size - 8,
+        _ => 8..size,
+    }
+}
+
+/// The slots of `object` that hold weakly without a weak tag: offsets, 0 for none.
+#[inline]
+pub fn weak_slots(layout: &Layout, object: &Object) -> Range<u64> {
+    let one = |offset: u64| offset..offset + 8;
+    match object.kind() {
+        Kind::JsWeakRef | Kind::WeakCell => {
+            let offsets = || {
+                layout
+                    .fields
+                    .iter()
+                    .copied()
+                    .flatten()
+                    .filter(|field| field.kind == object.kind() && field.weak)
+            };
+            let first = offsets()
+                .map(|field| u64::from(field.offset))
+                .min()
+                .unwrap_or(0);
+            let last = offsets()
+                .map(|field| u64::from(field.offset))
+                .max()
+                .unwrap_or(0);
+            first..last + 8
+        }
+        Kind::NativeContext => {
+            let end = object.size() - 8;
+            end.saturating_sub(8 * layout.weak.native_context_slots)..end
+        }
+        Kind::AllocationSite if object.size() > layout.weak.allocation_site_without_link => {
+            one(object.size() - 8)
+        }
+        Kind::JsFinalizationRegistry => {
+            one(u64::from(layout.weak.finalization_registry_next_dirty))
+        }
+        Kind::CodeDataContainer => layout
+            .weak
+            .next_code_link
+            .map_or(0..0, |offset| one(u64::from(offset))),
+        _ => 0..0,
+    }
+}
+
+/// A hash table's entries: `src/objects/hash-table.h`. Three elements of counts, a prefix, then entries.
+pub struct HashTable<'a, 'm> {
+    object: &'a Object<'m>,
+    first: u64,
+    entry_size: u64,
+    capacity: u64,
+}
+
+impl<'a, 'm> HashTable<'a, 'm> {
+    /// The table in `object`, whose entries of `entry_size` slots begin with element `prefix`.
+    pub fn new(object: &'a Object<'m>, prefix: u64, entry_size: u64) -> HashTable<'a, 'm> {
+        let first = Self::element_offset(prefix);
+        // The capacity is the third element; a wrong one cannot lead beyond the object.
+        let room = object.size().saturating_sub(first) / (8 * entry_size);
+        let capacity = object.tagged(Self::element_offset(2)).length().min(room);
+        HashTable {
+            object,
+            first,
+            entry_size,
+            capacity,
+        }
+    }
+
+    /// The offset of the array's element of that index.
+    pub fn element_offset(index: u64) -> u64 {
+        16 + 8 * index
+    }
+
+    /// For each entry the index of its first element, and a function from element number to value.
+    pub fn entries(&self) -> impl Iterator<Item = HashTableEntry<'a, 'm>> + '_ {
+        (0..self.capacity).map(|entry| HashTableEntry {
+            object: self.object,
+            offset: self.first + 8 * self.entry_size * entry,
+        })
+    }
+}
+
+/// One entry, used or not.
+pub struct HashTableEntry<'a, 'm> {
+    object: &'a Object<'m>,
+    offset: u64,
+}
+
+impl HashTableEntry<'_, '_> {
+    /// The value of the entry's slot of that number.
+    pub fn slot(&self, number: u64) -> Tagged {
+        self.object.tagged(self.offset + 8 * number)
+    }
+
+    /// The index of the entry's first slot among the array's elements.
+    pub fn element(&self) -> u64 {
+        (self.offset - 16) / 8
+    }
+}
+
+/// Where a property is that is not in a dictionary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldPlace {
+    /// In the object, at this offset.
+    InObject(u64),
+    /// In the property array, at this offset.
+    PropertyArray(u64),
+}
+
+/// Where the field that `details` describe is. src/objects/field-index-inl.h.
+#[inline]
+pub fn field_place(object: &Object, details: u32) -> FieldPlace {
+    let index = u64::from(details >> bits::FIELD_INDEX_SHIFT & bits::FIELD_INDEX_MASK);
+    let start = u64::from(object.shape.inobject_properties_start);
+    let inobject = u64::from(object.shape.instance_size_in_words).saturating_sub(start);
+    if index < inobject {
+        FieldPlace::InObject(8 * (start + index))
+    } else {
+        FieldPlace::PropertyArray(16 + 8 * (index - inobject))
+    }
+}

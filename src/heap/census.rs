@@ -1,0 +1,503 @@
+//! One walk over the marked objects, in the order of the file, that learns what the file must know before it is written: the
+//! number of edges, which strings it holds, and the names that objects lend each other. It keeps one byte a node.
+
+use super::body::HashTable;
+use super::extract::{CODE_KIND_MASK, EdgeName, EdgeNames, EdgeSink};
+use super::graph::Graph;
+use super::layout::Tag;
+use super::layout::kind::Kind;
+use super::memory::Address;
+use super::names::{NameId, Names};
+use super::object::Object;
+use super::pages::Pages;
+use crate::snapshot::writer::MAX_STRING_CHARACTERS;
+use crate::snapshot::{EdgeType, NodeType};
+use std::collections::HashMap;
+
+/// Bits of a node's byte: its number of edges, or [`MANY_EDGES`].
+const EDGES: u8 = 0x0f;
+const MANY_EDGES: u8 = 0x0f;
+/// The node is a string whose text is an entry of its own.
+const OWNS_STRING: u8 = 0x10;
+/// The node is what an object keeps its elements in.
+const IS_ELEMENTS: u8 = 0x20;
+/// The node is what an object keeps its properties in.
+const IS_PROPERTIES: u8 = 0x40;
+/// The node is in one of the tables: it has another tag, or is a key of ephemerons.
+const IS_SPECIAL: u8 = 0x80;
+/// One count of strings is kept for so many nodes.
+const NODES_PER_COUNT: usize = 64;
+/// How deep arrays within a constant pool are tagged: the `recursion_limit` of `RecursivelyTagConstantPool`.
+const CONSTANT_POOL_DEPTH: u32 = 3;
+/// Heap strings up to this length are compared with the texts that V8 makes up.
+const MAX_SHARED_NAME: u64 = 64;
+
+/// An entry of an ephemeron table, by the ranks of its objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EphemeronPair {
+    /// The key.
+    pub key: u32,
+    /// The table.
+    pub table: u32,
+    /// The value.
+    pub value: u32,
+}
+
+/// Memory of an array buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BackingStore {
+    /// Where it is.
+    pub memory: Address,
+    /// The buffer that refers to it; of several the one with the lowest address.
+    pub owner: Address,
+    /// Its bytes.
+    pub length: u64,
+}
+
+/// What a tag lends.
+#[derive(Debug, Clone, Copy)]
+pub struct LentName {
+    /// A name for nodes that have none.
+    pub name: NameId,
+    /// A type.
+    pub node_type: Option<NodeType>,
+}
+
+/// What the walk learned.
+pub struct Census {
+    notes: Vec<u8>,
+    string_counts: Vec<u32>,
+    lent_names: HashMap<u32, LentName>,
+    elements: NameId,
+    properties: NameId,
+    /// The number of strings of the heap that the file holds.
+    pub strings: u32,
+    /// The number of edges from objects, those of ephemeron pairs included.
+    pub edges: u64,
+    /// One more than the largest number that names an edge.
+    pub decimals: u32,
+    /// The memory of array buffers, by address.
+    pub backing_stores: Vec<BackingStore>,
+    /// The entries of ephemeron tables with a marked key and value, by key.
+    pub ephemerons: Vec<EphemeronPair>,
+    /// The heap string with the same text as a name, by its number among the strings.
+    pub shared_names: HashMap<NameId, u32>,
+}
+
+struct Counter<'x, 'm> {
+    pages: &'x Pages<'m>,
+    edges: u64,
+    decimals: u32,
+}
+
+impl EdgeSink for Counter<'_, '_> {
+    #[inline]
+    fn edge(&mut self, _: EdgeType, name: EdgeName, target: Address) {
+        if self.pages.is_marked(target) {
+            self.edges += 1;
+            if let EdgeName::Decimal(index) = name {
+                self.decimals = self.decimals.max(index + 1);
+            }
+        }
+    }
+
+    fn native_edge(&mut self, _: EdgeName, _: Address) {
+        self.edges += 1;
+    }
+}
+
+/// For each kind what its fields lend.
+struct Tags {
+    by_kind: Vec<Vec<(Tag, NameId)>>,
+    constant_pool: NameId,
+    feedback: NameId,
+    local_names: NameId,
+    transition: NameId,
+    interpreter_data: NameId,
+    bytecode_offsets: NameId,
+    deoptimization: NameId,
+    source_positions: NameId,
+}
+
+impl Tags {
+    fn new(graph: &Graph, names: &mut Names) -> Tags {
+        let mut by_kind = vec![Vec::new(); Kind::COUNT];
+        for tag in graph.layout().tags.iter().copied().flatten() {
+            by_kind[tag.kind as usize].push((*tag, names.intern(tag.name)));
+        }
+        Tags {
+            by_kind,
+            constant_pool: names.intern("(constant pool)"),
+            feedback: names.intern("(feedback)"),
+            local_names: names.intern("(context local names)"),
+            transition: names.intern("(transition)"),
+            interpreter_data: names.intern("(interpreter data)"),
+            bytecode_offsets: names.intern("(bytecode offset table)"),
+            deoptimization: names.intern("(code deopt data)"),
+            source_positions: names.intern("(source position table)"),
+        }
+    }
+}
+
+impl Census {
+    /// Walks the graph.
+    pub fn take<'m>(graph: &Graph<'m>, names: &mut Names, edge_names: &EdgeNames) -> Census {
+        let tags = Tags::new(graph, names);
+        let mut census = Census {
+            notes: vec![0; graph.count as usize],
+            string_counts: Vec::with_capacity(graph.count as usize / NODES_PER_COUNT + 1),
+            lent_names: HashMap::new(),
+            elements: names.intern("(object elements)"),
+            properties: names.intern("(object properties)"),
+            strings: 0,
+            edges: 0,
+            decimals: 0,
+            backing_stores: Vec::new(),
+            ephemerons: Vec::new(),
+            shared_names: HashMap::new(),
+        };
+        let mut counter = Counter {
+            pages: &graph.pages,
+            edges: 0,
+            decimals: 0,
+        };
+        for (rank, object) in graph.objects().enumerate() {
+            if rank % NODES_PER_COUNT == 0 {
+                census.string_counts.push(census.strings);
+            }
+            let Some(object) = object else { continue };
+            let before = counter.edges;
+            graph.extract(edge_names, &object, &mut counter);
+            let edges = (counter.edges - before).min(u64::from(MANY_EDGES)) as u8;
+            census.notes[rank] |= edges;
+            census.note(graph, names, &tags, rank, &object);
+        }
+        census.edges = counter.edges;
+        census.decimals = counter.decimals;
+        census.sort_backing_stores();
+        census.find_ephemerons(graph);
+        census
+    }
+
+    fn note<'m>(
+        &mut self,
+        graph: &Graph<'m>,
+        names: &mut Names,
+        tags: &Tags,
+        rank: usize,
+        object: &Object<'m>,
+    ) {
+        let kind = object.kind();
+        match kind {
+            Kind::SeqString | Kind::ExternalString => {
+                self.share_name(graph, names, object);
+                self.notes[rank] |= OWNS_STRING;
+                self.strings += 1;
+            }
+            Kind::JsArrayBuffer => self.note_backing_store(graph, object),
+            Kind::BytecodeArray => {
+                if let Some(pool) = object.pointer(graph.layout().function.bytecode_constant_pool) {
+                    self.tag_constant_pool(graph, tags, pool, CONSTANT_POOL_DEPTH);
+                }
+            }
+            Kind::FeedbackVector => self.tag_feedback(graph, tags, object),
+            Kind::Code | Kind::InstructionStream => self.tag_code_metadata(graph, tags, object),
+            Kind::SharedFunctionInfo => self.tag_baseline_code(graph, names, object),
+            Kind::ScopeInfo => {
+                if let Some(scope) = graph
+                    .scope_info(object)
+                    .filter(|scope| !scope.names_are_inlined())
+                {
+                    let table = object.tagged(scope.names()).strong();
+                    self.lend(graph, table, tags.local_names, Some(NodeType::Code));
+                }
+            }
+            Kind::Map => {
+                let transitions = object
+                    .pointer(graph.layout().map.transitions)
+                    .and_then(|found| graph.object(found));
+                if let Some(array) = transitions.filter(|found| found.shape.is_fixed_array) {
+                    self.lend(graph, Some(array.address), tags.transition, None);
+                }
+            }
+            _ => {}
+        }
+        if kind.is_js_object() {
+            self.note_storage(graph, object);
+        }
+        for &(tag, name) in tags.by_kind.get(kind as usize).into_iter().flatten() {
+            self.lend(graph, object.pointer(tag.offset), name, tag.node_type);
+        }
+    }
+
+    #[inline]
+    fn note_storage(&mut self, graph: &Graph, object: &Object) {
+        for (offset, flag) in [(16, IS_ELEMENTS), (8, IS_PROPERTIES)] {
+            let target = object
+                .pointer(offset)
+                .filter(|&target| graph.well_known.is_essential(target));
+            if let Some(rank) = target.and_then(|target| graph.pages.rank_of(target)) {
+                self.notes[rank as usize] |= flag;
+            }
+        }
+    }
+
+    /// `TagObject`: the first name stays, the last type.
+    fn lend(
+        &mut self,
+        graph: &Graph,
+        target: Option<Address>,
+        name: NameId,
+        node_type: Option<NodeType>,
+    ) {
+        let target = target.filter(|&target| graph.well_known.is_essential(target));
+        let Some(rank) = target.and_then(|target| graph.pages.rank_of(target)) else {
+            return;
+        };
+        self.notes[rank as usize] |= IS_SPECIAL;
+        let lent = self
+            .lent_names
+            .entry(rank)
+            .or_insert(LentName { name, node_type });
+        lent.node_type = node_type.or(lent.node_type);
+    }
+
+    fn tag_constant_pool(&mut self, graph: &Graph, tags: &Tags, pool: Address, depth: u32) {
+        let Some(object) = graph.object(pool) else {
+            return;
+        };
+        match object.kind() {
+            Kind::FixedArray | Kind::TrustedFixedArray => {
+                self.lend(graph, Some(pool), tags.constant_pool, Some(NodeType::Code));
+                if depth > 1 {
+                    for offset in (16..object.size()).step_by(8) {
+                        if let Some(target) = object.tagged(offset).strong() {
+                            self.tag_constant_pool(graph, tags, target, depth - 1);
+                        }
+                    }
+                }
+            }
+            Kind::NameDictionary | Kind::NumberDictionary => {
+                self.lend(graph, Some(pool), tags.constant_pool, Some(NodeType::Code));
+            }
+            _ => {}
+        }
+    }
+
+    fn tag_feedback(&mut self, graph: &Graph, tags: &Tags, vector: &Object) {
+        for offset in (graph.layout().sizes.feedback_vector..vector.size()).step_by(8) {
+            let slot = vector
+                .tagged(offset)
+                .strong()
+                .and_then(|target| graph.object(target));
+            if let Some(slot) =
+                slot.filter(|slot| matches!(slot.kind(), Kind::WeakFixedArray | Kind::FixedArray))
+            {
+                self.lend(
+                    graph,
+                    Some(slot.address),
+                    tags.feedback,
+                    Some(NodeType::Code),
+                );
+            }
+        }
+    }
+
+    /// Code that a function's shared info holds is named after the function.
+    fn tag_baseline_code<'m>(&mut self, graph: &Graph<'m>, names: &mut Names, shared: &Object<'m>) {
+        let layout = graph.layout();
+        let data = shared
+            .pointer(layout.function.function_data)
+            .and_then(|data| graph.object(data));
+        let Some(code) =
+            data.filter(|data| matches!(data.kind(), Kind::Code | Kind::InstructionStream))
+        else {
+            return;
+        };
+        let name = graph
+            .debug_name(shared)
+            .map(|name| graph.utf8(name, MAX_STRING_CHARACTERS));
+        let text = |what: &str| match &name {
+            Some(name) => format!("({what} for {name})"),
+            None => format!("(BASELINE {what})"),
+        };
+        let names_stream = layout.snapshot.tags_trusted_code;
+        let stream = code
+            .pointer(layout.code.instruction_stream)
+            .filter(|_| names_stream);
+        for (target, what) in [(Some(code.address), "code"), (stream, "instruction stream")] {
+            let name = names.intern(&text(what));
+            self.lend(graph, target, name, None);
+            if let Some(lent) = target
+                .and_then(|target| graph.pages.rank_of(target))
+                .and_then(|rank| self.lent_names.get_mut(&rank))
+            {
+                lent.name = name;
+            }
+        }
+    }
+
+    /// What `ExtractCodeReferences` tags.
+    fn tag_code_metadata(&mut self, graph: &Graph, tags: &Tags, object: &Object) {
+        let code = &graph.layout().code;
+        let has_metadata = match object.kind() {
+            Kind::Code => object.pointer(code.instruction_stream).is_some(),
+            _ => code.is_in_instruction_stream,
+        };
+        if !has_metadata {
+            return;
+        }
+        let (data, positions) = (
+            object.pointer(code.deoptimization_data),
+            object.pointer(code.position_table),
+        );
+        let kind = object.view().half_word(u64::from(code.flags)) & CODE_KIND_MASK;
+        if kind == code.baseline {
+            self.lend(graph, data, tags.interpreter_data, None);
+            self.lend(
+                graph,
+                positions,
+                tags.bytecode_offsets,
+                Some(NodeType::Code),
+            );
+        } else if code.deoptimizing_kinds >> kind & 1 == 1 {
+            self.lend(graph, data, tags.deoptimization, Some(NodeType::Code));
+            let data = data.and_then(|data| graph.object(data));
+            for part in code.deoptimization_parts {
+                let part = data.as_ref().and_then(|data| data.pointer(16 + 8 * part));
+                self.lend(graph, part, tags.deoptimization, Some(NodeType::Code));
+            }
+            self.lend(
+                graph,
+                positions,
+                tags.source_positions,
+                Some(NodeType::Code),
+            );
+        }
+    }
+
+    fn note_backing_store(&mut self, graph: &Graph, object: &Object) {
+        let buffer = &graph.layout().buffer;
+        let memory = object.view().word(u64::from(buffer.backing_store));
+        if memory != 0 {
+            let length = object.view().word(u64::from(buffer.byte_length));
+            self.backing_stores.push(BackingStore {
+                memory,
+                owner: object.address,
+                length,
+            });
+        }
+    }
+
+    fn sort_backing_stores(&mut self) {
+        self.backing_stores.sort_unstable();
+        self.backing_stores.dedup_by_key(|store| store.memory);
+    }
+
+    fn share_name<'m>(&mut self, graph: &Graph<'m>, names: &Names, string: &Object<'m>) {
+        if !string.shape.is_internalized() || super::text::string_length(string) > MAX_SHARED_NAME {
+            return;
+        }
+        let text = graph.utf8(string.address, MAX_SHARED_NAME as usize);
+        if let Some(name) = names.find(&text) {
+            self.shared_names.insert(name, self.strings);
+        }
+    }
+
+    fn find_ephemerons(&mut self, graph: &Graph) {
+        for &address in &graph.ephemeron_tables {
+            let (Some(table), Some(table_rank)) =
+                (graph.object(address), graph.pages.rank_of(address))
+            else {
+                continue;
+            };
+            for entry in HashTable::new(&table, 3, 2).entries() {
+                let (Some(key), Some(value)) = (entry.slot(0).target(), entry.slot(1).target())
+                else {
+                    continue;
+                };
+                let (Some(key_rank), Some(value)) =
+                    (graph.pages.rank_of(key), graph.pages.rank_of(value))
+                else {
+                    continue;
+                };
+                if key != graph.well_known.undefined {
+                    self.notes[key_rank as usize] |= IS_SPECIAL;
+                    self.ephemerons.push(EphemeronPair {
+                        key: key_rank,
+                        table: table_rank,
+                        value,
+                    });
+                }
+            }
+        }
+        self.ephemerons.sort_unstable();
+        // Each pair is an edge of its key and one of its table.
+        self.edges += 2 * self.ephemerons.len() as u64;
+    }
+
+    /// The number of edges that extraction finds, if it is small enough to have been noted.
+    #[inline]
+    pub fn edges_of(&self, rank: u32) -> Option<u64> {
+        let edges = self.note_of(rank) & EDGES;
+        (edges != MANY_EDGES).then_some(u64::from(edges))
+    }
+
+    /// Whether the node is in the tables of this census: it may have a lent name or ephemerons.
+    #[inline]
+    pub fn is_special(&self, rank: u32) -> bool {
+        self.note_of(rank) & IS_SPECIAL != 0
+    }
+
+    /// What other objects lend the node.
+    #[inline]
+    pub fn lent_name(&self, rank: u32) -> Option<LentName> {
+        let note = self.note_of(rank);
+        if note & IS_SPECIAL != 0
+            && let Some(lent) = self.lent_names.get(&rank)
+        {
+            return Some(*lent);
+        }
+        let name = match note & (IS_ELEMENTS | IS_PROPERTIES) {
+            0 => return None,
+            IS_PROPERTIES => self.properties,
+            _ => self.elements,
+        };
+        Some(LentName {
+            name,
+            node_type: None,
+        })
+    }
+
+    /// The number of the node's string among those of the heap.
+    pub fn string_of(&self, rank: u32) -> Option<u32> {
+        if self.note_of(rank) & OWNS_STRING == 0 {
+            return None;
+        }
+        let first = rank as usize - rank as usize % NODES_PER_COUNT;
+        let before = self.notes[first..rank as usize]
+            .iter()
+            .filter(|&&note| note & OWNS_STRING != 0)
+            .count();
+        Some(self.string_counts[first / NODES_PER_COUNT] + before as u32)
+    }
+
+    /// The ephemerons whose key is the node.
+    pub fn ephemerons_of_key(&self, rank: u32) -> &[EphemeronPair] {
+        let first = self.ephemerons.partition_point(|pair| pair.key < rank);
+        let last = self.ephemerons.partition_point(|pair| pair.key <= rank);
+        &self.ephemerons[first..last]
+    }
+
+    /// The number of the backing store at that address.
+    pub fn backing_store(&self, memory: Address) -> Option<u32> {
+        self.backing_stores
+            .binary_search_by_key(&memory, |store| store.memory)
+            .ok()
+            .map(|index| index as u32)
+    }
+
+    fn note_of(&self, rank: u32) -> u8 {
+        self.notes.get(rank as usize).copied().unwrap_or(0)
+    }
+}

@@ -1,0 +1,93 @@
+//! From V8 13 on a function finds its machine code through a table that all isolates of the process share. No symbol tells
+//! where it is; it is found by its contents: at the right base the entries of known functions all lead to `Code`.
+//! src/sandbox/js-dispatch-table.h.
+
+use super::layout::CodeReference;
+use super::layout::kind::Kind;
+use super::memory::{Address, Content};
+use super::object::{Decoder, Object};
+use super::tagged::Tagged;
+
+const ENTRY_SIZE: u64 = 16;
+/// Entry point, then the code's address and the parameter count in one word.
+const CODE_OFFSET: u64 = 8;
+const CODE_SHIFT: u32 = 16;
+/// `kJSDispatchHandleShift`, include/v8-internal.h.
+const HANDLE_SHIFT: u32 = 8;
+/// So many functions must agree on a base.
+const WITNESSES: usize = 16;
+
+/// The table's place.
+#[derive(Debug, Clone, Copy)]
+pub struct DispatchTable {
+    base: Address,
+}
+
+impl DispatchTable {
+    /// Finds the table with the help of functions of the native context that is reachable from `isolate`.
+    pub fn find(decoder: &Decoder, isolate: Address) -> Option<DispatchTable> {
+        let CodeReference::DispatchHandle(_) = decoder.layout.function.code else {
+            return None;
+        };
+        let context = native_context(decoder, isolate)?;
+        let witnesses: Vec<Object> = (16..context.size())
+            .step_by(8)
+            .filter_map(|offset| decoder.lone_object(context.tagged(offset).strong()?))
+            .filter(|object| object.kind() == Kind::JsFunction)
+            .take(WITNESSES)
+            .collect();
+        if witnesses.len() < WITNESSES {
+            return None;
+        }
+        decoder
+            .memory
+            .mappings()
+            .map(|mapping| DispatchTable {
+                base: mapping.start,
+            })
+            .find(|table| {
+                witnesses
+                    .iter()
+                    .all(|function| table.code_of(decoder, function).is_some())
+            })
+    }
+
+    /// The code of `function`.
+    #[inline]
+    pub fn code_of(&self, decoder: &Decoder, function: &Object) -> Option<Address> {
+        let CodeReference::DispatchHandle(offset) = decoder.layout.function.code else {
+            return None;
+        };
+        let handle = function.view().half_word(u64::from(offset));
+        let entry = self.base + ENTRY_SIZE * u64::from(handle >> HANDLE_SHIFT);
+        let code = (decoder.memory.word(entry + CODE_OFFSET)? >> CODE_SHIFT) & !7;
+        let object = decoder.lone_object(code)?;
+        (object.kind() == Kind::Code).then_some(code)
+    }
+}
+
+/// How far the isolate's own fields reach, at most.
+const ISOLATE_FIELDS: u64 = 128 * 1024;
+
+/// A native context: the one of the first context that a field of the isolate points to.
+fn native_context<'m>(decoder: &Decoder<'m>, isolate: Address) -> Option<Object<'m>> {
+    (isolate..isolate + ISOLATE_FIELDS)
+        .step_by(8)
+        .find_map(|address| {
+            let target = Tagged(decoder.memory.word(address)?).strong()?;
+            decoder
+                .memory
+                .mapping(target)
+                .filter(|mapping| mapping.content == Content::Heap)?;
+            let object = decoder.lone_object(target)?;
+            match object.kind() {
+                Kind::NativeContext => Some(object),
+                Kind::Context => {
+                    let map = decoder.lone_object(object.shape.map)?;
+                    decoder.lone_object(map.pointer(decoder.layout.map.constructor)?)
+                }
+                .filter(|object| object.kind() == Kind::NativeContext),
+                _ => None,
+            }
+        })
+}

@@ -1,0 +1,115 @@
+//! The marked heap, ready to be read: every object that takes part has a rank, and what is well known has been found.
+
+use super::dispatch::DispatchTable;
+use super::layout::Layout;
+use super::layout::kind::Kind;
+use super::mark::{Marked, Marker};
+use super::memory::{Address, Memory};
+use super::object::{Decoder, Object};
+use super::pages::Pages;
+use super::roots::{Root, RootFinder, RootTable, WellKnown};
+use super::{HeapError, tagged::Tagged};
+
+/// One isolate's reachable heap.
+pub struct Graph<'m> {
+    /// What turns words into objects.
+    pub decoder: Decoder<'m>,
+    /// The marked objects.
+    pub pages: Pages<'m>,
+    /// The number of marked objects.
+    pub count: u32,
+    /// The references from outside of the heap.
+    pub roots: Vec<Root>,
+    /// The isolate's root table.
+    pub root_table: RootTable,
+    /// The objects every part must know.
+    pub well_known: WellKnown,
+    /// The ephemeron tables reached.
+    pub ephemeron_tables: Vec<Address>,
+    /// The native contexts reached.
+    pub native_contexts: Vec<Address>,
+    /// Words that looked like pointers to objects and were none.
+    pub skipped: u64,
+    dispatch_table: Option<DispatchTable>,
+}
+
+impl<'m> Graph<'m> {
+    /// Marks and numbers what the isolate at `isolate` holds.
+    pub fn read(
+        memory: &'m Memory<'m>,
+        isolate: Address,
+        layout: &'static Layout,
+    ) -> Result<Graph<'m>, HeapError> {
+        let decoder = Decoder::new(memory, layout);
+        let table = RootTable::read(&decoder, isolate);
+        let well_known =
+            WellKnown::find(&decoder, &table).ok_or(HeapError::NotAnIsolate { isolate })?;
+        let dispatch_table = DispatchTable::find(&decoder, isolate);
+        let mut marker = Marker::new(&decoder, dispatch_table);
+        let roots = RootFinder::new(&decoder, isolate).mark_from_roots(&table, &mut marker);
+        let Marked {
+            mut pages,
+            ephemeron_tables,
+            native_contexts,
+            skipped,
+        } = marker.finish();
+        let count = pages.rank();
+        Ok(Graph {
+            decoder,
+            pages,
+            count,
+            roots,
+            root_table: table,
+            well_known,
+            ephemeron_tables,
+            native_contexts,
+            skipped,
+            dispatch_table,
+        })
+    }
+
+    /// The layout of the V8 that wrote the heap.
+    #[inline]
+    pub fn layout(&self) -> &'static Layout {
+        self.decoder.layout
+    }
+
+    /// The object at `address`.
+    #[inline]
+    pub fn object(&self, address: Address) -> Option<Object<'m>> {
+        let run = self.pages.page(self.pages.find(address)?).view(address)?;
+        self.decoder.object(address, run)
+    }
+
+    /// What the slot of `object` at `offset` holds strongly, if it is of that kind.
+    pub fn object_in(&self, object: &Object<'m>, offset: u16, kind: Kind) -> Option<Object<'m>> {
+        self.object(object.pointer(offset)?)
+            .filter(|target| target.kind() == kind)
+    }
+
+    /// The object that `value` points to.
+    pub fn target(&self, value: Tagged) -> Option<Object<'m>> {
+        self.object(value.target()?)
+    }
+
+    /// Whether `address` lies in the read-only space.
+    pub fn is_read_only(&self, address: Address) -> bool {
+        self.pages
+            .find(address)
+            .is_some_and(|page| self.pages.page(page).read_only)
+    }
+
+    /// All marked objects in the order of their ranks. `None` is one that ceased to be an object after it was marked.
+    pub fn objects(&self) -> impl Iterator<Item = Option<Object<'m>>> + '_ {
+        self.pages.iter().flat_map(move |page| {
+            page.marked()
+                .map(move |address| self.decoder.object(address, page.view(address)?))
+        })
+    }
+
+    /// The machine code of a function.
+    #[inline]
+    pub fn code_in_dispatch_table(&self, function: &Object<'m>) -> Option<Address> {
+        self.dispatch_table?.code_of(&self.decoder, function)
+    }
+}

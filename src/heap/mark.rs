@@ -1,0 +1,260 @@
+//! Finds what is reachable, with V8's weak semantics, and leaves a mark on each object. Every object is checked before it is
+//! followed; what is none loses its mark and is counted. The stack is bounded: what does not fit is found again by page.
+
+use super::body::{HashTable, tagged_slots, weak_slots};
+use super::dispatch::DispatchTable;
+use super::layout::kind::Kind;
+use super::memory::Address;
+use super::object::{Decoder, Object};
+use super::pages::{PageIndex, Pages};
+use super::tagged::Tagged;
+
+/// Entries of 8 bytes. Beyond it marked objects wait on their pages.
+const STACK_CAPACITY: usize = 128 * 1024;
+/// How many objects ahead memory is asked for.
+const PREFETCHED: usize = 8;
+
+/// Marks objects.
+pub struct Marker<'a, 'm> {
+    decoder: &'a Decoder<'m>,
+    dispatch_table: Option<DispatchTable>,
+    pages: Pages<'m>,
+    stack: Vec<Address>,
+    /// Objects whose memory was asked for, the oldest first.
+    prefetched: [Address; PREFETCHED],
+    oldest: usize,
+    prefetched_count: usize,
+    overflown: bool,
+    ephemeron_tables: Vec<Address>,
+    native_contexts: Vec<Address>,
+    marked_any: bool,
+    skipped: u64,
+}
+
+/// What marking gave.
+pub struct Marked<'m> {
+    /// The marks.
+    pub pages: Pages<'m>,
+    /// The ephemeron tables reached: their entries are edges of the keys too.
+    pub ephemeron_tables: Vec<Address>,
+    /// The native contexts reached.
+    pub native_contexts: Vec<Address>,
+    /// Words that looked like pointers to objects and were none.
+    pub skipped: u64,
+}
+
+impl<'a, 'm> Marker<'a, 'm> {
+    /// A marker that has reached nothing.
+    pub fn new(decoder: &'a Decoder<'m>, dispatch_table: Option<DispatchTable>) -> Marker<'a, 'm> {
+        Marker {
+            decoder,
+            dispatch_table,
+            pages: Pages::new(),
+            stack: Vec::with_capacity(STACK_CAPACITY),
+            prefetched: [0; PREFETCHED],
+            oldest: 0,
+            prefetched_count: 0,
+            overflown: false,
+            ephemeron_tables: Vec::new(),
+            native_contexts: Vec::new(),
+            marked_any: false,
+            skipped: 0,
+        }
+    }
+
+    /// Marks the object at `address`, if it looks like one, and later what it leads to.
+    #[inline]
+    pub fn mark(&mut self, address: Address) {
+        let Some(page) = self.pages.find_or_touch(self.decoder.memory, address) else {
+            return;
+        };
+        if self.pages.page(page).view(address).is_none() || !self.pages.mark(page, address) {
+            return;
+        }
+        self.marked_any = true;
+        if self.stack.len() < STACK_CAPACITY {
+            self.stack.push(address);
+        } else {
+            self.pages.set_unvisited(address);
+            self.overflown = true;
+        }
+    }
+
+    /// Marks everything that can be reached from what is marked.
+    pub fn mark_reachable(&mut self) {
+        loop {
+            self.mark_strongly_reachable();
+            self.marked_any = false;
+            self.mark_ephemeron_values();
+            if !self.marked_any {
+                break;
+            }
+        }
+    }
+
+    /// The native contexts reached so far.
+    pub fn native_contexts(&self) -> &[Address] {
+        &self.native_contexts
+    }
+
+    /// Ends the marking.
+    pub fn finish(self) -> Marked<'m> {
+        // An object may have been visited twice.
+        let unique = |mut addresses: Vec<Address>| {
+            addresses.sort_unstable();
+            addresses.dedup();
+            addresses
+        };
+        Marked {
+            pages: self.pages,
+            ephemeron_tables: unique(self.ephemeron_tables),
+            native_contexts: unique(self.native_contexts),
+            skipped: self.skipped,
+        }
+    }
+
+    /// Whether a word that points to `address` may be taken for a reference although nobody says it is one: it must be an
+    /// object, not yet marked, and not lie within a marked one.
+    pub fn is_candidate(&mut self, address: Address) -> bool {
+        let Some(page) = self.pages.find_or_touch(self.decoder.memory, address) else {
+            return false;
+        };
+        let page = self.pages.page(page);
+        let Some(run) = page.view(address) else {
+            return false;
+        };
+        if self
+            .decoder
+            .object(address, run)
+            .is_none_or(|object| object.kind() == Kind::Filler)
+        {
+            return false;
+        }
+        match page.marked_before(address) {
+            None => true,
+            Some(before) => {
+                let object = page
+                    .view(before)
+                    .and_then(|run| self.decoder.object(before, run));
+                object.is_none_or(|object| before + object.size() <= address)
+            }
+        }
+    }
+
+    /// Like [`Marker::mark_reachable`], but values that hang on two conditions, ephemerons, may be left out.
+    pub fn mark_strongly_reachable(&mut self) {
+        loop {
+            self.drain_stack();
+            if !std::mem::take(&mut self.overflown) {
+                return;
+            }
+            for page in 0..self.pages.len() as PageIndex {
+                self.visit_page_again(page);
+            }
+        }
+    }
+
+    fn visit_page_again(&mut self, page: PageIndex) {
+        if !self.pages.take_unvisited(page) {
+            return;
+        }
+        // The page may change below us; what is marked anew was pushed, or noted on its page.
+        let marked: Vec<Address> = self.pages.page(page).marked().collect();
+        for address in marked {
+            self.visit(address);
+            self.drain_stack();
+        }
+    }
+
+    fn drain_stack(&mut self) {
+        loop {
+            while self.prefetched_count < PREFETCHED {
+                let Some(address) = self.stack.pop() else {
+                    break;
+                };
+                if let Some(view) = self
+                    .pages
+                    .find(address)
+                    .and_then(|page| self.pages.page(page).view(address))
+                {
+                    view.prefetch();
+                }
+                self.prefetched[(self.oldest + self.prefetched_count) % PREFETCHED] = address;
+                self.prefetched_count += 1;
+            }
+            if self.prefetched_count == 0 {
+                return;
+            }
+            let address = self.prefetched[self.oldest];
+            self.oldest = (self.oldest + 1) % PREFETCHED;
+            self.prefetched_count -= 1;
+            self.visit(address);
+        }
+    }
+
+    #[inline]
+    fn visit(&mut self, address: Address) {
+        match self.object(address) {
+            Some(object) => self.visit_slots(&object),
+            None => {
+                self.pages.unmark(address);
+                self.skipped += 1;
+            }
+        }
+    }
+
+    #[inline]
+    fn object(&self, address: Address) -> Option<Object<'m>> {
+        let run = self.pages.page(self.pages.find(address)?).view(address)?;
+        self.decoder.object(address, run)
+    }
+
+    #[inline]
+    fn visit_slots(&mut self, object: &Object<'m>) {
+        self.mark(object.shape.map);
+        match object.kind() {
+            Kind::EphemeronHashTable => {
+                self.ephemeron_tables.push(object.address);
+                return;
+            }
+            Kind::NativeContext => self.native_contexts.push(object.address),
+            Kind::JsFunction => {
+                if let Some(code) = self
+                    .dispatch_table
+                    .and_then(|table| table.code_of(self.decoder, object))
+                {
+                    self.mark(code);
+                }
+            }
+            _ => {}
+        }
+        let slots = tagged_slots(self.decoder.layout, object);
+        let weak = weak_slots(self.decoder.layout, object);
+        let mut offset = slots.start;
+        while offset < slots.end {
+            if let Some(target) = object.tagged(offset).strong()
+                && !weak.contains(&offset)
+            {
+                self.mark(target);
+            }
+            offset += 8;
+        }
+    }
+
+    /// Marks the values of ephemerons whose table and key are marked.
+    fn mark_ephemeron_values(&mut self) {
+        for index in 0..self.ephemeron_tables.len() {
+            let Some(table) = self.object(self.ephemeron_tables[index]) else {
+                continue;
+            };
+            for entry in HashTable::new(&table, 3, 2).entries() {
+                let (key, value): (Tagged, Tagged) = (entry.slot(0), entry.slot(1));
+                if let (Some(key), Some(value)) = (key.target(), value.strong())
+                    && self.pages.is_marked(key)
+                {
+                    self.mark(value);
+                }
+            }
+        }
+    }
+}

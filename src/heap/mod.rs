@@ -1,0 +1,91 @@
+//! V8's heap, read from memory: what one isolate holds is marked with V8's own weak semantics and streamed as a .heapsnapshot.
+//! No function of V8 is called and nothing is written but the file, so it works on a process that cannot go on, on a frozen
+//! copy of one, and on a stored image. It knows nothing of Node, of processes or of files.
+//!
+//! The way of the data: [`memory`] gives checked reads, [`object`] and [`size`] make objects of words by a [`layout`],
+//! [`roots`] and [`mark`] find what is reachable, [`pages`] keeps the marks and numbers them, [`graph`] holds it all;
+//! then [`census`] counts, and [`export`] writes what [`describe`], [`extract`] and [`locations`] read.
+
+pub mod body;
+pub mod census;
+pub mod describe;
+pub mod dispatch;
+pub mod export;
+pub mod extract;
+pub mod graph;
+pub mod layout;
+pub mod locations;
+pub mod mark;
+pub mod memory;
+pub mod names;
+pub mod object;
+pub mod pages;
+pub mod roots;
+pub mod size;
+pub mod tagged;
+pub mod text;
+
+use self::graph::Graph;
+use self::layout::Layout;
+use self::memory::{Address, Memory};
+use std::collections::HashMap;
+use std::io::Write;
+
+/// Why there is no snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum HeapError {
+    /// What the isolate must have is not where the layout says.
+    #[error(
+        "there is no V8 heap of the expected layout at {isolate:#x}: take the snapshot over the inspector instead"
+    )]
+    NotAnIsolate {
+        /// Where the isolate was said to be.
+        isolate: Address,
+    },
+    /// Whoever takes the file does not.
+    #[error("the snapshot could not be passed on: {0}")]
+    Write(#[source] std::io::Error),
+}
+
+/// What a snapshot holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Nodes.
+    pub nodes: u64,
+    /// Edges.
+    pub edges: u64,
+    /// Nodes whose function's place is known.
+    pub locations: u64,
+    /// Strings.
+    pub strings: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Words that looked like pointers to objects and were none.
+    pub skipped: u64,
+}
+
+/// Numbers of the heap's pages. Whoever keeps them from one dump to the next keeps the ids of objects that did not move.
+#[derive(Debug, Clone, Default)]
+pub struct PageNumbers {
+    numbers: HashMap<Address, u32>,
+}
+
+impl PageNumbers {
+    /// The number of the page that starts at `start`, a new one if it has none. 0 is left to what lies on no page.
+    pub fn number_of(&mut self, start: Address) -> u32 {
+        let next = self.numbers.len() as u32 + 1;
+        *self.numbers.entry(start).or_insert(next)
+    }
+}
+
+/// Reads the heap of the isolate at `isolate` and writes its snapshot to `output`.
+pub fn write_snapshot<'m>(
+    memory: &'m Memory<'m>,
+    isolate: Address,
+    layout: &'static Layout,
+    page_numbers: &mut PageNumbers,
+    output: impl Write,
+) -> Result<Counts, HeapError> {
+    let graph = Graph::read(memory, isolate, layout)?;
+    export::export(&graph, page_numbers, output)
+}

@@ -1,0 +1,386 @@
+//! The marked objects: one bit for each word of every 256 KB page that was touched, and after marking the rank of each, which
+//! is the object's number in the snapshot. A page also knows which of its parts are readable, so that finding the page of an
+//! address is the whole check of a pointer. It knows nothing of what the words mean.
+
+use super::memory::{Address, Content, Memory, OS_PAGE, View};
+
+/// V8 aligns its pages to this (`kPageSizeBits` = 18, src/base/build_config.h). Here it is only the granularity of the bitmap.
+const PAGE_BITS: u32 = 18;
+const PAGE_SIZE: u64 = 1 << PAGE_BITS;
+const BITMAP_WORDS: usize = (PAGE_SIZE / 8 / 64) as usize;
+/// One rank is kept for this many words of the bitmap.
+const RANK_WORDS: usize = 2;
+/// Words of 8 bytes in a page, as bits: an object's id is its page's number and the word in it.
+pub const WORD_BITS: u32 = PAGE_BITS - 3;
+
+/// 256 KB of address space.
+pub struct Page<'m> {
+    start: Address,
+    run: View<'m>,
+    /// One bit for each 4 KB: whether it is readable in one piece with the run.
+    readable: u64,
+    run_start: Address,
+    /// Whether it belongs to the read-only space.
+    pub read_only: bool,
+    /// Whether it has marked objects whose slots were not visited because the marking stack was full.
+    unvisited: bool,
+    first_rank: u32,
+    ranks: Box<[u16; BITMAP_WORDS / RANK_WORDS]>,
+    marks: Box<[u64; BITMAP_WORDS]>,
+}
+
+/// All pages touched.
+pub struct Pages<'m> {
+    pages: Vec<Page<'m>>,
+    /// Open addressing from an address to the page's index + 1.
+    table: Vec<u32>,
+    count: u32,
+}
+
+/// Index of a page in [`Pages`].
+pub type PageIndex = u32;
+
+#[inline]
+fn page_start(address: Address) -> Address {
+    address & !(PAGE_SIZE - 1)
+}
+
+#[inline]
+fn bit(address: Address) -> (usize, u64) {
+    let word = (address & (PAGE_SIZE - 1)) >> 3;
+    ((word >> 6) as usize, 1 << (word & 63))
+}
+
+impl<'m> Page<'m> {
+    fn new(memory: &Memory<'m>, address: Address) -> Page<'m> {
+        let start = page_start(address);
+        // Everything that lies in one piece around the address; V8 keeps guard pages within a page of code.
+        let mut run_start = address & !(OS_PAGE - 1);
+        let run = memory.run(run_start).unwrap_or(View::EMPTY);
+        let mut run = run;
+        while run_start > start {
+            match memory.run(run_start - OS_PAGE) {
+                Some(longer) if longer.len() == run.len() + OS_PAGE => {
+                    run = longer;
+                    run_start -= OS_PAGE;
+                }
+                _ => break,
+            }
+        }
+        let pages_in = |bytes: u64| bytes / OS_PAGE;
+        let first = pages_in(run_start - start);
+        let last = (first + pages_in(run.len())).min(pages_in(PAGE_SIZE));
+        let readable = (first..last).fold(0, |bits, page| bits | 1 << page);
+        let mapping = memory.mapping(address);
+        Page {
+            start,
+            run,
+            readable,
+            run_start,
+            read_only: mapping.is_some_and(|mapping| !mapping.writable_or_executable),
+            unvisited: false,
+            first_rank: 0,
+            ranks: Box::new([0; BITMAP_WORDS / RANK_WORDS]),
+            marks: Box::new([0; BITMAP_WORDS]),
+        }
+    }
+
+    /// What can be read from `address` on.
+    #[inline]
+    pub fn view(&self, address: Address) -> Option<View<'m>> {
+        let os_page = (address & (PAGE_SIZE - 1)) / OS_PAGE;
+        (self.readable >> os_page & 1 == 1).then(|| self.run.from(address - self.run_start))
+    }
+
+    /// The first address.
+    pub fn start(&self) -> Address {
+        self.start
+    }
+
+    /// The addresses of the marked objects, ascending.
+    pub fn marked(&self) -> impl Iterator<Item = Address> + '_ {
+        self.marks
+            .iter()
+            .enumerate()
+            .flat_map(move |(index, &word)| {
+                let mut rest = word;
+                std::iter::from_fn(move || {
+                    let position = (rest != 0).then(|| rest.trailing_zeros())?;
+                    rest &= rest - 1;
+                    Some(self.start + ((index as u64 * 64 + u64::from(position)) << 3))
+                })
+            })
+    }
+
+    /// The nearest marked object at or before `address`.
+    pub fn marked_before(&self, address: Address) -> Option<Address> {
+        let (index, mask) = bit(address);
+        let mut word = self.marks[index] & (mask | (mask - 1));
+        let mut index = index;
+        while word == 0 {
+            index = index.checked_sub(1)?;
+            word = self.marks[index];
+        }
+        Some(self.start + ((index as u64 * 64 + u64::from(63 - word.leading_zeros())) << 3))
+    }
+}
+
+impl<'m> Pages<'m> {
+    /// No pages.
+    pub fn new() -> Pages<'m> {
+        Pages {
+            pages: Vec::new(),
+            table: vec![0; 1 << 10],
+            count: 0,
+        }
+    }
+
+    #[inline]
+    fn slot(&self, start: Address) -> usize {
+        let hash = (start >> PAGE_BITS).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (hash >> 40) as usize & (self.table.len() - 1)
+    }
+
+    /// The page of `address`, if it was touched.
+    #[inline]
+    pub fn find(&self, address: Address) -> Option<PageIndex> {
+        let start = page_start(address);
+        let mut slot = self.slot(start);
+        loop {
+            let index = self.table[slot].checked_sub(1)?;
+            if self.pages[index as usize].start == start {
+                return Some(index);
+            }
+            slot = (slot + 1) & (self.table.len() - 1);
+        }
+    }
+
+    /// The page of `address`, touched now if it belongs to V8's heap and was not before.
+    #[inline]
+    pub fn find_or_touch(&mut self, memory: &Memory<'m>, address: Address) -> Option<PageIndex> {
+        match self.find(address) {
+            Some(index) => Some(index),
+            None => self.touch(memory, address),
+        }
+    }
+
+    #[cold]
+    fn touch(&mut self, memory: &Memory<'m>, address: Address) -> Option<PageIndex> {
+        memory
+            .mapping(address)
+            .filter(|mapping| mapping.content == Content::Heap)?;
+        self.pages.push(Page::new(memory, address));
+        let index = self.pages.len() as u32 - 1;
+        if self.pages.len() * 2 > self.table.len() {
+            self.rebuild_table(self.table.len() * 2);
+        } else {
+            self.enter(index);
+        }
+        Some(index)
+    }
+
+    fn enter(&mut self, index: PageIndex) {
+        let mut slot = self.slot(self.pages[index as usize].start);
+        while self.table[slot] != 0 {
+            slot = (slot + 1) & (self.table.len() - 1);
+        }
+        self.table[slot] = index + 1;
+    }
+
+    fn rebuild_table(&mut self, length: usize) {
+        self.table = vec![0; length];
+        for index in 0..self.pages.len() as u32 {
+            self.enter(index);
+        }
+    }
+
+    /// The page of that index.
+    #[inline]
+    pub fn page(&self, index: PageIndex) -> &Page<'m> {
+        &self.pages[index as usize]
+    }
+
+    /// All pages; after [`Pages::rank`] in the order of their addresses.
+    pub fn iter(&self) -> impl Iterator<Item = &Page<'m>> {
+        self.pages.iter()
+    }
+
+    /// The number of pages.
+    pub fn len(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// Whether nothing was touched.
+    pub fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    /// Marks the object at `address` of the page; true if it was not marked yet.
+    #[inline]
+    pub fn mark(&mut self, index: PageIndex, address: Address) -> bool {
+        let (word, mask) = bit(address);
+        let bits = &mut self.pages[index as usize].marks[word];
+        let is_new = *bits & mask == 0;
+        *bits |= mask;
+        is_new
+    }
+
+    /// Takes a mark back: there is no object.
+    pub fn unmark(&mut self, address: Address) {
+        if let Some(index) = self.find(address) {
+            let (word, mask) = bit(address);
+            self.pages[index as usize].marks[word] &= !mask;
+        }
+    }
+
+    /// Whether there is a marked object at `address`.
+    #[inline]
+    pub fn is_marked(&self, address: Address) -> bool {
+        self.find(address).is_some_and(|index| {
+            let (word, mask) = bit(address);
+            self.pages[index as usize].marks[word] & mask != 0
+        })
+    }
+
+    /// Notes that an object of the page has unvisited slots.
+    pub fn set_unvisited(&mut self, address: Address) {
+        if let Some(index) = self.find(address) {
+            self.pages[index as usize].unvisited = true;
+        }
+    }
+
+    /// Whether the page had unvisited objects; it is no longer noted as such.
+    pub fn take_unvisited(&mut self, index: PageIndex) -> bool {
+        std::mem::take(&mut self.pages[index as usize].unvisited)
+    }
+
+    /// Numbers the marked objects in the order of their addresses and gives their count. No mark may change afterwards.
+    pub fn rank(&mut self) -> u32 {
+        self.pages.sort_unstable_by_key(|page| page.start);
+        self.rebuild_table(self.table.len());
+        let mut count = 0u32;
+        for page in &mut self.pages {
+            page.first_rank = count;
+            let mut within = 0u16;
+            for (words, rank) in page.marks.chunks(RANK_WORDS).zip(page.ranks.iter_mut()) {
+                *rank = within;
+                within += words
+                    .iter()
+                    .map(|word| word.count_ones() as u16)
+                    .sum::<u16>();
+            }
+            count += u32::from(within);
+        }
+        self.count = count;
+        count
+    }
+
+    /// The object of that number.
+    pub fn address_of(&self, rank: u32) -> Option<Address> {
+        let index = self
+            .pages
+            .partition_point(|page| page.first_rank <= rank)
+            .checked_sub(1)?;
+        let page = &self.pages[index];
+        page.marked().nth((rank - page.first_rank) as usize)
+    }
+
+    /// The number of the object at `address`, if it is marked.
+    #[inline]
+    pub fn rank_of(&self, address: Address) -> Option<u32> {
+        let page = self.page(self.find(address)?);
+        let (word, mask) = bit(address);
+        let bits = page.marks[word];
+        if bits & mask == 0 {
+            return None;
+        }
+        let mut rank = page.first_rank
+            + u32::from(page.ranks[word / RANK_WORDS])
+            + (bits & (mask - 1)).count_ones();
+        if word % RANK_WORDS == 1 {
+            rank += page.marks[word - 1].count_ones();
+        }
+        Some(rank)
+    }
+}
+
+impl Default for Pages<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::Mapping;
+    use super::*;
+
+    fn heap(start: Address, length: usize) -> (Mapping, Vec<u8>) {
+        let end = start + length as u64;
+        (
+            Mapping {
+                start,
+                end,
+                writable_or_executable: true,
+                content: Content::Heap,
+            },
+            vec![0; length],
+        )
+    }
+
+    #[test]
+    fn ranks_follow_the_addresses_across_pages() {
+        let image = [heap(0x4_0000, 0x8_0000)];
+        let memory = Memory::of_image(&image);
+        let mut pages = Pages::new();
+        let addresses = [
+            0xb_fff8, 0x4_0000, 0x4_0008, 0x8_0200, 0x4_1ff8, 0x8_0408, 0x4_0400,
+        ];
+        for &address in &addresses {
+            let index = pages.find_or_touch(&memory, address).unwrap();
+            assert!(pages.mark(index, address));
+            assert!(!pages.mark(index, address));
+        }
+        assert_eq!(pages.rank(), addresses.len() as u32);
+        let mut sorted = addresses;
+        sorted.sort();
+        for (rank, &address) in sorted.iter().enumerate() {
+            assert_eq!(pages.rank_of(address), Some(rank as u32));
+        }
+        assert_eq!(pages.rank_of(0x4_0010), None);
+        assert!(pages.iter().flat_map(|page| page.marked()).eq(sorted));
+    }
+
+    #[test]
+    fn memory_that_is_not_the_heaps_is_never_touched() {
+        let mut image = [heap(0x4_0000, 0x1000)];
+        image[0].0.content = Content::Native;
+        let memory = Memory::of_image(&image);
+        assert!(Pages::new().find_or_touch(&memory, 0x4_0000).is_none());
+    }
+
+    #[test]
+    fn only_mapped_parts_of_a_page_are_readable() {
+        let image = [heap(0x4_2000, 0x2000)];
+        let memory = Memory::of_image(&image);
+        let mut pages = Pages::new();
+        let index = pages.find_or_touch(&memory, 0x4_3000).unwrap();
+        let page = pages.page(index);
+        assert!(page.view(0x4_1ff8).is_none() && page.view(0x4_4000).is_none());
+        assert_eq!(page.view(0x4_2000).unwrap().len(), 0x2000);
+        assert_eq!(page.view(0x4_3ff8).unwrap().len(), 8);
+    }
+
+    #[test]
+    fn the_marked_object_before_an_address_is_found() {
+        let image = [heap(0x4_0000, 0x4_0000)];
+        let memory = Memory::of_image(&image);
+        let mut pages = Pages::new();
+        let index = pages.find_or_touch(&memory, 0x4_0100).unwrap();
+        pages.mark(index, 0x4_0100);
+        let page = pages.page(index);
+        assert_eq!(page.marked_before(0x4_0100), Some(0x4_0100));
+        assert_eq!(page.marked_before(0x4_9000), Some(0x4_0100));
+        assert_eq!(page.marked_before(0x4_00f8), None);
+    }
+}
