@@ -8,7 +8,7 @@ const { accessSync, constants } = require("node:fs");
 const { totalmem } = require("node:os");
 const { dirname, resolve } = require("node:path");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
-const { readOptions } = require("./lib/options");
+const { fileName, readOptions } = require("./lib/options");
 const { loadNative } = require("./lib/native");
 
 // Two copies of this package in one program share one instance for each thread.
@@ -47,13 +47,20 @@ class OomHeapdump {
     const seen = this.#native?.watchStatus();
     return {
       armed: this.#obstacle === null,
-      method: seen ? "inspector" : null,
+      method: seen?.method ?? null,
       reason: this.#obstacle ?? seen.failure ?? null,
       threshold: this.#settings.threshold,
       limitBytes: seen?.limitBytes ?? null,
       usedBytes: seen?.usedBytes ?? null,
       dumps: seen?.dumps ?? [],
     };
+  }
+
+  // Takes a snapshot now and resolves to its path; the program runs on.
+  async createHeapSnapshot(path) {
+    if (!this.#native) throw new Error(`No heap snapshot can be made: ${this.#obstacle}`);
+    if (isMainThread) this.#native.setInspectorUrl(inspectorUrl());
+    return this.#native.createHeapSnapshot(path === undefined ? undefined : fileName("path", path));
   }
 
   #arm() {
@@ -63,6 +70,7 @@ class OomHeapdump {
       file: this.#settings.file,
       port: this.#settings.port,
       thread: threadId,
+      method: this.#settings.method,
       helper,
       execArgv: process.execArgv,
       nodeOptions: process.env.NODE_OPTIONS ?? "",
@@ -92,7 +100,8 @@ class OomHeapdump {
   // Only the main thread can ask for the inspector's address; a worker uses what the main thread told the addon.
   #findInspector() {
     if (isMainThread) this.#native.setInspectorUrl(inspectorUrl());
-    if (this.#native.watchStatus().inspectorUrl) return null;
+    const { method, inspectorUrl: url } = this.#native.watchStatus();
+    if (method === "native" || url) return null;
     const otherwise = `it will be looked for at 127.0.0.1:${this.#settings.port} when memory runs out`;
     return isMainThread
       ? `the inspector of this process is not active; start Node with --inspect, or ${otherwise}`

@@ -9,6 +9,7 @@ const EXTENSION = ".heapsnapshot";
 const DEFAULTS = {
   threshold: 75,
   port: 9229,
+  method: "auto",
   get name() {
     return isMainThread ? `OoM-${process.pid}-${Date.now()}` : `OoM-${process.pid}-${threadId}-${Date.now()}`;
   },
@@ -21,11 +22,12 @@ function readOptions(options = {}) {
   for (const option of Object.keys(options)) {
     if (!Object.hasOwn(DEFAULTS, option)) throw unknownOption(option);
   }
-  const { threshold = DEFAULTS.threshold, port = DEFAULTS.port, name = DEFAULTS.name } = options;
+  const { threshold = DEFAULTS.threshold, port = DEFAULTS.port, method = DEFAULTS.method, name = DEFAULTS.name } = options;
   return {
     threshold: threshold === false ? false : integer("threshold", threshold, 1, 99, ", or false for none"),
     port: integer("port", port, 1, 65535),
-    file: fileName(name),
+    method: oneOf("method", method, ["auto", "native", "inspector"]),
+    file: fileName("name", name),
   };
 }
 
@@ -37,10 +39,17 @@ function integer(option, value, least, most, alternative = "") {
   return number;
 }
 
-function fileName(name) {
+function oneOf(option, value, words) {
+  const accepted = words.map((word) => `"${word}"`).join(" or ");
+  if (typeof value !== "string") throw argumentType(option, value, accepted);
+  if (!words.includes(value)) throw argumentValue(option, value, accepted);
+  return value;
+}
+
+function fileName(option, name) {
   const accepted = "a non-empty string without null bytes";
-  if (typeof name !== "string") throw argumentType("name", name, accepted);
-  if (name === "" || name.includes("\0")) throw argumentValue("name", name, accepted);
+  if (typeof name !== "string") throw argumentType(option, name, accepted);
+  if (name === "" || name.includes("\0")) throw argumentValue(option, name, accepted);
   return name.endsWith(EXTENSION) ? name : name + EXTENSION;
 }
 
@@ -87,4 +96,4 @@ function distance(from, to) {
   return row.at(-1);
 }
 
-module.exports = { readOptions };
+module.exports = { fileName, readOptions };

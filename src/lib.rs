@@ -8,6 +8,7 @@
 pub mod addon;
 #[cfg(feature = "helper")]
 pub mod dump;
+pub mod frames;
 #[cfg(all(feature = "addon", target_os = "linux"))]
 pub mod freeze;
 pub mod heap;
@@ -15,7 +16,11 @@ pub mod heap;
 pub mod inspector;
 pub mod message;
 #[cfg(feature = "addon")]
+pub mod method;
+#[cfg(feature = "addon")]
 pub mod monitor;
+#[cfg(all(feature = "addon", target_os = "linux"))]
+pub mod native;
 pub mod request;
 pub mod snapshot;
 #[cfg(feature = "addon")]

@@ -7,16 +7,19 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use node_oom_heapdump::dump::{self, Sink, Written};
+use node_oom_heapdump::frames::{self, FrameError};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
 use node_oom_heapdump::message::{megabytes, tell};
-use node_oom_heapdump::request::{Answer, DUMP_COMMAND, DumpRequest, UsageError};
+use node_oom_heapdump::request::{
+    Answer, DUMP_COMMAND, DumpRequest, InspectorAddress, Source, UsageError,
+};
 
 const HELP: &str = "\
-Takes a heap snapshot of a Node process through its inspector and writes it to a file.
+Writes the heap snapshot of a Node process to a file.
 
 Usage:
   node-oom-heapdump dump --process <pid> --thread <id> --file <absolute path>
-                         (--inspector-url <ws url> | --inspector-port <port>)
+                         (--inspector-url <ws url> | --inspector-port <port> | --frozen-child)
   node-oom-heapdump --help | --version
 
 Options:
@@ -25,6 +28,7 @@ Options:
   --file <path>           where to write; an existing file is kept, and the name gets a number
   --inspector-url <url>   the inspector's websocket, as inspector.url() gives it
   --inspector-port <port> the inspector's port on 127.0.0.1
+  --frozen-child          the frames of our own heap reader, which come on standard input
 
 Exit codes:
   0  the snapshot is complete, under the name that standard error tells
@@ -110,14 +114,25 @@ struct Dump<'a> {
 
 impl Dump<'_> {
     fn take(&mut self) -> Result<(), Error> {
+        match &self.request.source {
+            Source::FrozenChild => self.stream_from_frozen_child(),
+            Source::Inspector(address) => self.stream_from_inspector(address),
+        }
+    }
+
+    fn stream_from_frozen_child(&mut self) -> Result<(), Error> {
+        frames::read_snapshot(std::io::stdin().lock(), |chunk| {
+            self.sink.write(chunk).map_err(Error::from)
+        })?;
+        self.complete()
+    }
+
+    fn stream_from_inspector(&mut self, address: &InspectorAddress) -> Result<(), Error> {
         let connected = || answer(&Answer::Connected);
         let DumpRequest {
-            process,
-            thread,
-            inspector,
-            ..
+            process, thread, ..
         } = self.request;
-        let mut main_thread = inspector::connect(inspector, *process)?;
+        let mut main_thread = inspector::connect(address, *process)?;
         if *thread == 0 {
             main_thread.verify_process(connected)?;
             self.stream_from(&mut main_thread)
@@ -136,6 +151,10 @@ impl Dump<'_> {
         let mut isolate = HeldIsolate::new(session);
         isolate
             .take_heap_snapshot(|chunk| self.sink.write(chunk.as_bytes()).map_err(Error::from))?;
+        self.complete()
+    }
+
+    fn complete(&mut self) -> Result<(), Error> {
         let Written { file, bytes } = self.sink.complete()?;
         tell(&format!(
             "heap snapshot of {} is complete: {} ({} MB in {:.1} s)",
@@ -153,6 +172,8 @@ impl Dump<'_> {
 enum Error {
     #[error(transparent)]
     Inspector(#[from] inspector::Error),
+    #[error(transparent)]
+    Frames(#[from] FrameError),
     #[error(transparent)]
     Dump(#[from] dump::Error),
 }

@@ -19,6 +19,15 @@ pub enum InspectorAddress {
     Port(u16),
 }
 
+/// Where the bytes of a snapshot come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// V8's own generator, over the DevTools protocol.
+    Inspector(InspectorAddress),
+    /// Our heap reader in a frozen child, whose frames (see [`crate::frames`]) come on standard input.
+    FrozenChild,
+}
+
 /// One dump of one isolate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DumpRequest {
@@ -26,8 +35,8 @@ pub struct DumpRequest {
     pub process: u32,
     /// Node's `threadId` of the isolate: 0 for the main thread, else a worker's.
     pub thread: u32,
-    /// Where to reach that process.
-    pub inspector: InspectorAddress,
+    /// Where its snapshot comes from.
+    pub source: Source,
     /// The absolute path of the snapshot, with its extension. An existing file is kept; the name then gets a suffix.
     pub file: PathBuf,
 }
@@ -35,10 +44,6 @@ pub struct DumpRequest {
 impl DumpRequest {
     /// The helper's whole command line after the program's name.
     pub fn to_arguments(&self) -> Vec<OsString> {
-        let inspector: [OsString; 2] = match &self.inspector {
-            InspectorAddress::Url(url) => ["--inspector-url".into(), url.into()],
-            InspectorAddress::Port(port) => ["--inspector-port".into(), port.to_string().into()],
-        };
         let mut arguments: Vec<OsString> = vec![
             DUMP_COMMAND.into(),
             "--process".into(),
@@ -48,7 +53,15 @@ impl DumpRequest {
             "--file".into(),
             self.file.clone().into(),
         ];
-        arguments.extend(inspector);
+        match &self.source {
+            Source::Inspector(InspectorAddress::Url(url)) => {
+                arguments.extend(["--inspector-url".into(), url.into()]);
+            }
+            Source::Inspector(InspectorAddress::Port(port)) => {
+                arguments.extend(["--inspector-port".into(), port.to_string().into()]);
+            }
+            Source::FrozenChild => arguments.push("--frozen-child".into()),
+        }
         arguments
     }
 
@@ -60,18 +73,21 @@ impl DumpRequest {
     pub fn parse(mut arguments: lexopt::Parser) -> Result<DumpRequest, UsageError> {
         use lexopt::prelude::*;
 
-        let (mut process, mut thread, mut inspector, mut file) = (None, None, None, None);
+        let (mut process, mut thread, mut source, mut file) = (None, None, None, None);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("process") => process = Some(arguments.value()?.parse()?),
                 Long("thread") => thread = Some(arguments.value()?.parse()?),
                 Long("file") => file = Some(PathBuf::from(arguments.value()?)),
                 Long("inspector-url") => {
-                    inspector = Some(InspectorAddress::Url(arguments.value()?.string()?))
+                    let url = arguments.value()?.string()?;
+                    source = Some(Source::Inspector(InspectorAddress::Url(url)));
                 }
                 Long("inspector-port") => {
-                    inspector = Some(InspectorAddress::Port(arguments.value()?.parse()?))
+                    let port = arguments.value()?.parse()?;
+                    source = Some(Source::Inspector(InspectorAddress::Port(port)));
                 }
+                Long("frozen-child") => source = Some(Source::FrozenChild),
                 _ => return Err(argument.unexpected().into()),
             }
         }
@@ -85,8 +101,8 @@ impl DumpRequest {
                 option: "--process",
             })?,
             thread: thread.ok_or(UsageError::Missing { option: "--thread" })?,
-            inspector: inspector.ok_or(UsageError::Missing {
-                option: "--inspector-url or --inspector-port",
+            source: source.ok_or(UsageError::Missing {
+                option: "--inspector-url, --inspector-port or --frozen-child",
             })?,
             file,
         })
@@ -302,11 +318,11 @@ mod tests {
             DumpRequest::parse(lexopt::Parser::from_args(arguments))
         }
 
-        fn request(inspector: InspectorAddress, file: impl Into<PathBuf>) -> DumpRequest {
+        fn request(source: Source, file: impl Into<PathBuf>) -> DumpRequest {
             DumpRequest {
                 process: 4711,
                 thread: 3,
-                inspector,
+                source,
                 file: file.into(),
             }
         }
@@ -320,8 +336,12 @@ mod tests {
             let url = InspectorAddress::Url(
                 "ws://127.0.0.1:9229/0f2c936f-b1cd-4ac9-aab3-f63b0f33d55e".into(),
             );
-            for inspector in [url, InspectorAddress::Port(9229)] {
-                let request = request(inspector, "/tmp/-x y%n\n=.heapsnapshot");
+            for source in [
+                Source::Inspector(url),
+                Source::Inspector(InspectorAddress::Port(9229)),
+                Source::FrozenChild,
+            ] {
+                let request = request(source, "/tmp/-x y%n\n=.heapsnapshot");
                 assert_eq!(
                     DumpRequest::parse(arguments_after_the_command(&request)).unwrap(),
                     request
@@ -334,7 +354,7 @@ mod tests {
         fn the_file_need_not_be_utf_8() {
             use std::os::unix::ffi::OsStringExt;
             let request = request(
-                InspectorAddress::Port(1),
+                Source::FrozenChild,
                 OsString::from_vec(b"/tmp/\xff".to_vec()),
             );
             assert_eq!(

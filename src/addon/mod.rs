@@ -3,18 +3,24 @@
 //! It must know neither V8's layouts nor files. One isolate (the main thread or a worker) has at most one watch.
 
 use std::cell::RefCell;
+use std::io::PipeReader;
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use napi::bindgen_prelude::{Env, Result};
+use napi::bindgen_prelude::{Env, Object, Result};
 use napi_derive::napi;
 
-use crate::monitor::{Helper, Monitor, NoThread};
-use crate::request::{DumpRequest, InspectorAddress};
+#[cfg(target_os = "linux")]
+use crate::freeze::Way;
+use crate::method::{InspectorDumper, Method};
+use crate::monitor::{Helper, Monitor, NoThread, spawn_without_signals};
+#[cfg(target_os = "linux")]
+use crate::native::HeapReader;
+use crate::request::InspectorAddress;
 use crate::v8::{Isolate, UnsupportedHost};
 use crate::watch::limit::{LimitSources, old_generation_limit};
-use crate::watch::{IsolateWatch, Watch};
+use crate::watch::{Dumper, IsolateWatch, Watch};
 
 /// What `index.js` knows of the process and of the user's wishes.
 #[napi(object)]
@@ -27,6 +33,8 @@ pub struct ArmOptions {
     pub port: u16,
     /// `worker_threads.threadId`.
     pub thread: u32,
+    /// `auto`, `native` or `inspector`.
+    pub method: String,
     /// The helper executable.
     pub helper: String,
     /// `process.execArgv`.
@@ -44,6 +52,10 @@ pub struct ArmOptions {
 /// What the watch of this isolate has seen.
 #[napi(object)]
 pub struct WatchStatus {
+    /// `native` or `inspector`.
+    pub method: String,
+    /// Why the native method is not used, where it was wanted.
+    pub distrust: Option<String>,
     /// How large the old generation may become, in bytes.
     pub limit_bytes: f64,
     /// Bytes of the old generation in use now.
@@ -63,6 +75,8 @@ enum ArmError {
     Host(#[from] UnsupportedHost),
     #[error(transparent)]
     Thread(#[from] NoThread),
+    #[error("the native method cannot be used: {0}; choose the method auto or inspector")]
+    NoNativeMethod(String),
     #[error("another copy of node-oom-heapdump watches this thread already: load one copy only")]
     Armed,
     #[error(
@@ -82,7 +96,18 @@ struct Armed {
     /// Dropped by the environment's clean-up hook alone: a thread-local destructor would run after the isolate is gone.
     isolate: ManuallyDrop<Box<IsolateWatch>>,
     executable: PathBuf,
-    request: DumpRequest,
+    thread: u32,
+    file: PathBuf,
+    port: u16,
+    trust: Trust,
+}
+
+/// Whether the heap reader is used for this isolate.
+enum Trust {
+    #[cfg(target_os = "linux")]
+    Native(HeapReader),
+    /// The inspector is used. The sentence says why, unless it was asked for.
+    Inspector(Option<String>),
 }
 
 thread_local! {
@@ -107,7 +132,7 @@ pub fn arm(env: Env, options: ArmOptions) -> Result<()> {
 pub fn set_inspector_url(url: Option<String>) -> Result<()> {
     *INSPECTOR_URL.lock().unwrap_or_else(PoisonError::into_inner) = url;
     ARMED
-        .with_borrow_mut(|slot| slot.as_mut().map_or(Ok(()), Armed::prepare_helper))
+        .with_borrow_mut(|slot| slot.as_ref().map_or(Ok(()), Armed::prepare_helper))
         .map_err(Into::into)
 }
 
@@ -133,15 +158,14 @@ fn watch_this_isolate(options: ArmOptions) -> std::result::Result<Armed, ArmErro
         memory: options.memory as u64,
     });
     let watch = Watch::new(options.thread, limit, options.threshold, monitor.alarms());
-    let mut armed = Armed {
-        isolate: ManuallyDrop::new(IsolateWatch::install(isolate, watch)),
+    let trust = Trust::of(isolate, &options)?;
+    let armed = Armed {
+        isolate: ManuallyDrop::new(IsolateWatch::install(isolate, watch, trust.dumper())),
         executable: options.helper.into(),
-        request: DumpRequest {
-            process: std::process::id(),
-            thread: options.thread,
-            inspector: InspectorAddress::Port(options.port),
-            file,
-        },
+        thread: options.thread,
+        file,
+        port: options.port,
+        trust,
     };
     armed.prepare_helper()?;
     Ok(armed)
@@ -158,21 +182,24 @@ fn disarm(thread: u32) {
 }
 
 impl Armed {
-    fn prepare_helper(&mut self) -> std::result::Result<(), ArmError> {
-        if let Some(url) = inspector_url() {
-            self.request.inspector = InspectorAddress::Url(url);
-        }
-        Monitor::of_this_process()?.prepare(
-            self.request.thread,
-            Helper::new(&self.executable, &self.request),
-        );
+    fn prepare_helper(&self) -> std::result::Result<(), ArmError> {
+        Monitor::of_this_process()?.prepare(self.thread, self.helper_for(&self.file));
         Ok(())
+    }
+
+    fn helper_for(&self, file: &Path) -> Helper {
+        let inspector =
+            inspector_url().map_or(InspectorAddress::Port(self.port), InspectorAddress::Url);
+        let isolate = (std::process::id(), self.thread);
+        Helper::new(&self.executable, &inspector, isolate, file)
     }
 
     fn status(&self) -> WatchStatus {
         let watch = self.isolate.watch();
         let outcome = watch.outcome();
         WatchStatus {
+            method: self.trust.method().name().to_owned(),
+            distrust: self.trust.why_not_native().map(str::to_owned),
             limit_bytes: watch.limit as f64,
             used_bytes: self.isolate.used_now() as f64,
             dumps: outcome
@@ -184,6 +211,108 @@ impl Armed {
             inspector_url: inspector_url(),
         }
     }
+}
+
+impl Trust {
+    /// Freezes the process for a dump that was asked for, if the heap reader makes it, and returns where its frames come from.
+    fn begin_on_demand(&self, watch: &Watch) -> Result<Option<PipeReader>> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Trust::Native(reader) => {
+                let (frames, output) = crate::native::pipe()?;
+                // A refusal goes through the pipe to the helper, whose answer rejects the promise.
+                if let Ok(frozen) = reader.read_frozen(Way::CopyOnWrite, output) {
+                    watch.leave_to_monitor(frozen);
+                }
+                Ok(Some(frames))
+            }
+            Trust::Inspector(_) => Ok(None),
+        }
+    }
+
+    fn of(isolate: Isolate, options: &ArmOptions) -> std::result::Result<Trust, ArmError> {
+        if options.method == Method::Inspector.name() {
+            return Ok(Trust::Inspector(None));
+        }
+        match heap_reader(isolate, &options.v8_version) {
+            #[cfg(target_os = "linux")]
+            Ok(reader) => Ok(Trust::Native(reader)),
+            Err(reason) if options.method == Method::Native.name() => {
+                Err(ArmError::NoNativeMethod(reason))
+            }
+            Err(reason) => Ok(Trust::Inspector(Some(reason))),
+            #[cfg(not(target_os = "linux"))]
+            Ok(never) => match never {},
+        }
+    }
+
+    fn dumper(&self) -> Box<dyn Dumper> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Trust::Native(reader) => Box::new(crate::method::NativeDumper { reader: *reader }),
+            Trust::Inspector(_) => Box::new(InspectorDumper),
+        }
+    }
+
+    fn method(&self) -> Method {
+        match self {
+            #[cfg(target_os = "linux")]
+            Trust::Native(_) => Method::Native,
+            Trust::Inspector(_) => Method::Inspector,
+        }
+    }
+
+    fn why_not_native(&self) -> Option<&str> {
+        match self {
+            Trust::Inspector(reason) => reason.as_deref(),
+            #[cfg(target_os = "linux")]
+            Trust::Native(_) => None,
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn heap_reader(isolate: Isolate, v8_version: &str) -> std::result::Result<HeapReader, String> {
+    HeapReader::new(isolate, v8_version).map_err(|distrust| distrust.to_string())
+}
+
+#[cfg(all(target_os = "linux", not(target_arch = "x86_64")))]
+fn heap_reader(_: Isolate, _: &str) -> std::result::Result<HeapReader, String> {
+    Err("the heap reader is proven on Linux x64 only".to_owned())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn heap_reader(_: Isolate, _: &str) -> std::result::Result<std::convert::Infallible, String> {
+    Err("the heap reader is proven on Linux x64 only".to_owned())
+}
+
+/// Takes a heap snapshot of the calling thread's isolate now; the application goes on. The promise gives the path.
+#[napi(ts_return_type = "Promise<string>")]
+pub fn create_heap_snapshot<'env>(env: &'env Env, file: Option<String>) -> Result<Object<'env>> {
+    let (deferred, promise) = env.create_deferred::<String, _>()?;
+    ARMED.with_borrow(|slot| -> Result<()> {
+        let armed = slot
+            .as_ref()
+            .ok_or_else(|| napi::Error::from_reason("nothing is watched on this thread"))?;
+        let file = match file {
+            Some(file) => std::path::absolute(file).map_err(ArmError::WorkingDirectory)?,
+            None => armed.file.clone(),
+        };
+        let mut helper = armed.helper_for(&file);
+        let frames = armed.trust.begin_on_demand(armed.isolate.watch())?;
+        spawn_without_signals("oom-heapdump", move || {
+            let result = helper
+                .start(frames)
+                .and_then(|helper| helper.hear_out(|| {}));
+            match result {
+                Ok(file) => deferred.resolve(move |_| Ok(file.to_string_lossy().into_owned())),
+                Err(error) => deferred.reject(napi::Error::from_reason(error.to_string())),
+            }
+        })
+        .map_err(|error| napi::Error::from_reason(NoThread::from(error).to_string()))?;
+        Ok(())
+    })?;
+    Ok(promise)
 }
 
 /// What the watch costs, measured while `collect` runs: CPU nanoseconds a mark-compact, for `npm run bench:watch`.

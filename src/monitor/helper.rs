@@ -1,22 +1,20 @@
 //! Starting the helper executable and hearing how its dump went.
 
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, PipeReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
 
-use super::signals::spawn_without_signals;
-use crate::message::tell;
-use crate::request::{Answer, DumpRequest};
-use crate::watch::{Stage, Watch};
+use crate::request::{Answer, DumpRequest, InspectorAddress, Source};
 
-/// A helper that is ready to be started: its command line stands, so that little is left to do when memory is short.
+/// A helper that is ready to be started: its command lines stand, so that little is left to do when memory is short.
 pub struct Helper {
-    command: Command,
     executable: PathBuf,
+    from_frozen_child: Command,
+    from_inspector: Command,
+    knows_inspector: bool,
 }
 
-/// The helper could not be started.
+/// There is no dump, for a reason that lies with the helper.
 #[derive(Debug, thiserror::Error)]
 pub enum HelperError {
     /// The system refused to run the executable.
@@ -37,42 +35,81 @@ pub enum HelperError {
         /// Its exit status, in words.
         how: String,
     },
+    /// It gave a reason, which it has told people already.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl HelperError {
+    /// Whether people have read it: the helper tells its own failures.
+    pub fn was_told(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
 }
 
 impl Helper {
-    /// Prepares the command line. Only what `posix_spawn` can do is asked for: a fork would copy Node's page tables.
-    pub fn new(executable: &Path, request: &DumpRequest) -> Self {
-        let mut command = Command::new(executable);
-        command
-            .args(request.to_arguments())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
-        // A group of its own: Ctrl-C at the terminal ends the application, and the dump of it goes on.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    /// Prepares the command lines for the dumps of `process` and `thread` into `file`.
+    pub fn new(
+        executable: &Path,
+        inspector: &InspectorAddress,
+        (process, thread): (u32, u32),
+        file: &Path,
+    ) -> Self {
+        let command = |source| {
+            let request = DumpRequest {
+                process,
+                thread,
+                source,
+                file: file.to_owned(),
+            };
+            prepare(executable, &request)
+        };
         Self {
-            command,
             executable: executable.to_owned(),
+            from_frozen_child: command(Source::FrozenChild),
+            from_inspector: command(Source::Inspector(inspector.clone())),
+            knows_inspector: matches!(inspector, InspectorAddress::Url(_)),
         }
     }
 
-    /// Starts it.
-    pub fn start(&mut self) -> Result<RunningHelper, HelperError> {
+    /// Whether the inspector's address is more than a guess.
+    pub fn knows_inspector(&self) -> bool {
+        self.knows_inspector
+    }
+
+    /// Starts it: for the frames that come from `frames`, or without them for the inspector.
+    ///
+    /// # Errors
+    /// [`HelperError::Start`].
+    pub fn start(&mut self, frames: Option<PipeReader>) -> Result<RunningHelper, HelperError> {
+        let (command, input) = match frames {
+            Some(frames) => (&mut self.from_frozen_child, Stdio::from(frames)),
+            None => (&mut self.from_inspector, Stdio::null()),
+        };
+        let spawned = command.stdin(input).stderr(standard_error()).spawn();
+        // The command keeps what it was given; a copy of the pipe left there would never end.
+        command.stdin(Stdio::null()).stderr(Stdio::null());
         let failed = |source| HelperError::Start {
             executable: self.executable.clone(),
             source,
         };
-        let mut child = self
-            .command
-            .stderr(standard_error())
-            .spawn()
-            .map_err(failed)?;
+        let mut child = spawned.map_err(failed)?;
         let answers = child
             .stdout
             .take()
             .ok_or_else(|| failed(io::Error::other("its output is not connected")))?;
         Ok(RunningHelper { child, answers })
     }
+}
+
+/// Only what `posix_spawn` can do is asked for: a fork would copy Node's page tables.
+fn prepare(executable: &Path, request: &DumpRequest) -> Command {
+    let mut command = Command::new(executable);
+    command.args(request.to_arguments()).stdout(Stdio::piped());
+    // A group of its own: Ctrl-C at the terminal ends the application, and the dump of it goes on.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command
 }
 
 /// Standard error as it is now. Node marks its standard descriptors close-on-exec, so an inherited one would be closed;
@@ -98,29 +135,20 @@ pub struct RunningHelper {
 }
 
 impl RunningHelper {
-    /// Hears the helper out on a thread of its own, so that the dumps of several isolates do not wait for each other.
-    pub fn attend(self, watch: Arc<Watch>) {
-        let for_thread = Arc::clone(&watch);
-        if let Err(error) =
-            spawn_without_signals("oom-heapdump", move || self.hear_out(&for_thread))
-        {
-            // The helper works on without us; the isolate is let go, for nobody would tell it when the dump is done.
-            let reason = format!(
-                "the helper cannot be waited for ({error}): raise the limit of threads or processes"
-            );
-            tell(&reason);
-            watch.dump_failed(reason);
-        }
-    }
-
-    fn hear_out(mut self, watch: &Watch) {
+    /// Waits for the helper's last word: the complete file. `connected` is called when it talks to the inspector.
+    ///
+    /// # Errors
+    /// A [`HelperError`], which has been told already if [`HelperError::was_told`].
+    pub fn hear_out(mut self, connected: impl Fn()) -> Result<PathBuf, HelperError> {
         let mut answers = BufReader::new(&mut self.answers);
         let verdict = loop {
             match Answer::read_from(&mut answers) {
-                Ok(Some(Answer::Connected)) => watch.dump.set(Stage::Connected),
-                Ok(Some(Answer::Complete { file, .. })) => break Ok(file),
-                Ok(Some(Answer::Failed { reason })) => break Err(Some(reason)),
-                Ok(None) | Err(_) => break Err(None),
+                Ok(Some(Answer::Connected)) => connected(),
+                Ok(Some(Answer::Complete { file, .. })) => break Some(Ok(file)),
+                Ok(Some(Answer::Failed { reason })) => {
+                    break Some(Err(HelperError::Failed(reason)));
+                }
+                Ok(None) | Err(_) => break None,
             }
         };
         let process = self.child.id();
@@ -129,14 +157,6 @@ impl RunningHelper {
             // An application that waits for any child may have reaped it before us.
             Err(error) => error.to_string(),
         };
-        match verdict {
-            Ok(file) => watch.dump_completed(file),
-            Err(Some(reason)) => watch.dump_failed(reason),
-            Err(None) => {
-                let error = HelperError::Ended { process, how }.to_string();
-                tell(&error);
-                watch.dump_failed(error);
-            }
-        }
+        verdict.unwrap_or(Err(HelperError::Ended { process, how }))
     }
 }

@@ -7,13 +7,17 @@ mod helper;
 mod signals;
 
 use std::collections::HashMap;
+use std::io::PipeReader;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender};
 
+#[cfg(target_os = "linux")]
+use crate::freeze::{Failure, Frozen};
 use crate::message::{megabytes, tell};
-use crate::watch::{Alarm, Cause, Watch};
-pub use helper::Helper;
+use crate::watch::{Alarm, Cause, Danger, Stage, Watch};
+pub use helper::{Helper, HelperError};
+pub use signals::spawn_without_signals;
 
 /// How many alarms may wait. Each isolate has one that matters; more than this many at once would be more workers than a
 /// process survives anyway.
@@ -36,6 +40,12 @@ pub struct Monitor {
 )]
 pub struct NoThread(String);
 
+impl From<std::io::Error> for NoThread {
+    fn from(error: std::io::Error) -> NoThread {
+        NoThread(error.to_string())
+    }
+}
+
 impl Monitor {
     /// The monitor of this process, started at the first call.
     pub fn of_this_process() -> Result<Self, NoThread> {
@@ -48,7 +58,7 @@ impl Monitor {
         let helpers = Arc::<Helpers>::default();
         let for_thread = Arc::clone(&helpers);
         signals::spawn_without_signals("oom-heapdump", move || attend(&alarms, &for_thread))
-            .map_err(|error| NoThread(error.to_string()))?;
+            .map_err(NoThread::from)?;
         Ok(Self {
             alarms: sender,
             helpers,
@@ -75,14 +85,16 @@ fn lock(helpers: &Helpers) -> std::sync::MutexGuard<'_, HashMap<u32, Helper>> {
     helpers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn attend(alarms: &Receiver<Alarm>, helpers: &Helpers) {
+fn attend(alarms: &Receiver<Alarm>, helpers: &Arc<Helpers>) {
     let debug = debug_log_is_on();
     for alarm in alarms {
         match alarm {
-            Alarm::Danger { watch, cause, used } => {
-                tell(&describe_danger(&watch, cause, used));
-                begin_dump(watch, helpers);
+            Alarm::Danger { danger, frames } => {
+                tell(&describe_danger(&danger));
+                begin_dump(danger.watch, frames, helpers);
             }
+            #[cfg(target_os = "linux")]
+            Alarm::Frozen(frozen) => reap(frozen),
             Alarm::NearHeapLimit { current_heap_limit } if debug => {
                 tell(&format!(
                     "near-heap-limit: current_heap_limit={current_heap_limit}"
@@ -94,21 +106,68 @@ fn attend(alarms: &Receiver<Alarm>, helpers: &Helpers) {
     }
 }
 
-fn begin_dump(watch: Arc<Watch>, helpers: &Helpers) {
-    let started = match lock(helpers).get_mut(&watch.thread) {
-        Some(helper) => helper.start(),
-        None => return watch.dump_failed("its isolate has ended".to_owned()),
+/// Makes the dump on a thread of its own, so that the dumps of several isolates do not wait for each other.
+fn begin_dump(watch: Arc<Watch>, frames: Option<PipeReader>, helpers: &Arc<Helpers>) {
+    let (for_thread, helpers) = (Arc::clone(&watch), Arc::clone(helpers));
+    let begun = signals::spawn_without_signals("oom-heapdump", move || {
+        make_dump(&for_thread, frames, &helpers);
+    });
+    if let Err(error) = begun {
+        let reason = format!("no heap snapshot: {}", NoThread::from(error));
+        tell(&reason);
+        watch.dump_failed(reason);
+    }
+}
+
+fn make_dump(watch: &Watch, frames: Option<PipeReader>, helpers: &Helpers) {
+    let connected = || watch.dump.set(Stage::Connected);
+    let is_native = frames.is_some();
+    let start = |frames| match lock(helpers).get_mut(&watch.thread) {
+        Some(helper) => helper.start(frames),
+        None => Err(HelperError::Failed("its isolate has ended".to_owned())),
     };
-    match started {
-        Ok(running) => running.attend(watch),
+    let mut result = start(frames).and_then(|helper| helper.hear_out(connected));
+    let may_ask_inspector = is_native
+        && lock(helpers)
+            .get(&watch.thread)
+            .is_some_and(Helper::knows_inspector);
+    if result.is_err() && may_ask_inspector {
+        tell("the inspector is asked for the heap snapshot instead");
+        watch.dump.set(Stage::Requested);
+        result = start(None).and_then(|helper| helper.hear_out(connected));
+    }
+    match result {
+        Ok(file) => watch.dump_completed(file),
         Err(error) => {
-            tell(&error.to_string());
+            if !error.was_told() {
+                tell(&error.to_string());
+            }
             watch.dump_failed(error.to_string());
         }
     }
 }
 
-fn describe_danger(watch: &Watch, cause: Cause, used: u64) -> String {
+/// Waits for a frozen child, so that it leaves no zombie. The helper reports what became of its dump; only what it cannot
+/// know is told here.
+#[cfg(target_os = "linux")]
+fn reap(frozen: Frozen) {
+    let reaped = signals::spawn_without_signals("oom-heapdump", move || {
+        if let Err(failure) = frozen.wait().result
+            && !matches!(failure, Failure::Job(_))
+        {
+            tell(&format!(
+                "no heap snapshot from the frozen image: {failure}"
+            ));
+        }
+    });
+    if let Err(error) = reaped {
+        tell(&NoThread::from(error).to_string());
+    }
+}
+
+fn describe_danger(danger: &Danger) -> String {
+    let Danger { watch, cause, used } = danger;
+    let used = *used;
     let percent = (u128::from(used) * 100 / u128::from(watch.limit.max(1))) as u64;
     let heap = format!(
         "the old generation of {} holds {} MB of its limit of {} MB ({percent} %)",

@@ -46,6 +46,11 @@ impl Isolate {
             .ok_or(UnsupportedHost::NoIsolate)
     }
 
+    /// Where V8 keeps it.
+    pub fn address(&self) -> usize {
+        self.raw.as_ptr().addr()
+    }
+
     /// `heap_size_limit` in bytes: old generation plus the reserve of the young one.
     pub fn heap_size_limit(&self) -> u64 {
         self.heap_statistics().heap_size_limit() as u64

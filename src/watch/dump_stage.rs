@@ -13,6 +13,8 @@ pub enum Stage {
     Requested,
     /// The helper talks to the inspector: the snapshot begins as soon as the isolate runs JavaScript.
     Connected,
+    /// The heap is read from a frozen image: the isolate may go on, stand still or, once the file is complete, die.
+    Frozen,
     /// The file is complete under its final name.
     Complete,
     /// There is no file, and people have been told why.
@@ -25,6 +27,7 @@ impl Stage {
             Self::Idle,
             Self::Requested,
             Self::Connected,
+            Self::Frozen,
             Self::Complete,
             Self::Failed,
         ]
@@ -77,9 +80,18 @@ impl DumpStage {
     /// Waits until the helper is connected or has ended, at most `patience`. The helper needs nothing of this thread until
     /// then, and each millisecond saved here is memory that the isolate does not eat up meanwhile.
     pub fn wait_for_connection(&self, patience: Duration) {
+        self.wait_while(Stage::Requested, patience);
+    }
+
+    /// Waits until the dump from the frozen image is complete or has failed, at most `patience`.
+    pub fn wait_for_frozen_child(&self, patience: Duration) {
+        self.wait_while(Stage::Frozen, patience);
+    }
+
+    fn wait_while(&self, stage: Stage, patience: Duration) {
         const PAUSE: Duration = Duration::from_micros(500);
         let deadline = Instant::now() + patience;
-        while self.get() == Stage::Requested && Instant::now() < deadline {
+        while self.get() == stage && Instant::now() < deadline {
             std::thread::sleep(PAUSE);
         }
     }

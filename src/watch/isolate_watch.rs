@@ -8,12 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::extension::{Extension, parting_limit};
-use super::{Alarm, Cause, Stage, Watch};
+use super::{Alarm, Cause, Danger, Dumper, Stage, Watch};
 use crate::v8::{Isolate, RawIsolate, YoungSpaces};
 
 /// How long one near-heap-limit call waits for the helper to reach the inspector. The helper takes a few milliseconds;
 /// the rest is for a machine under load.
 const CONNECTION_PATIENCE: Duration = Duration::from_millis(2000);
+
+/// How long a process that is about to die waits for the dump from its frozen image.
+const FROZEN_PATIENCE: Duration = Duration::from_millis(300_000);
 
 /// A raised limit is taken back when the heap falls below this share of the limit it began with.
 const RESTORE_SHARE: f64 = 0.9;
@@ -24,6 +27,7 @@ const MAIN_THREAD: u32 = 0;
 /// A watch bound to its isolate: the callbacks are installed as long as this value lives.
 pub struct IsolateWatch {
     watch: Arc<Watch>,
+    dumper: Box<dyn Dumper>,
     isolate: Isolate,
     young: YoungSpaces,
     extension: Cell<Extension>,
@@ -35,9 +39,10 @@ pub struct IsolateWatch {
 impl IsolateWatch {
     /// Installs the callbacks on the isolate of this thread. The value must be dropped on this thread, before the isolate
     /// ends, or never.
-    pub fn install(isolate: Isolate, watch: Arc<Watch>) -> Box<Self> {
+    pub fn install(isolate: Isolate, watch: Arc<Watch>, dumper: Box<dyn Dumper>) -> Box<Self> {
         let this = Box::new(Self {
             watch,
+            dumper,
             isolate,
             young: isolate.young_spaces(),
             extension: Cell::default(),
@@ -66,8 +71,10 @@ impl IsolateWatch {
     }
 
     fn on_mark_compact(&self) {
-        self.watch
-            .note_collection(self.isolate.old_generation_use(self.young).used);
+        let used = self.used_now();
+        if self.watch.note_collection(used) {
+            self.begin_dump(Cause::Threshold, used);
+        }
     }
 
     /// V8 is about to give up. Returns the limit it shall have, in bytes.
@@ -82,13 +89,23 @@ impl IsolateWatch {
             });
         }
         if self.watch.dump.claim_last_chance() {
-            self.watch
-                .call_for_dump(Cause::NearHeapLimit, self.used_now());
+            self.begin_dump(Cause::NearHeapLimit, self.used_now());
         }
+        self.watch.dump.wait_for_frozen_child(FROZEN_PATIENCE);
         match self.watch.dump.get() {
             Stage::Requested | Stage::Connected => self.outlive_the_dump(current, initial),
-            Stage::Idle | Stage::Complete | Stage::Failed => self.step_aside(current),
+            Stage::Idle | Stage::Frozen | Stage::Complete | Stage::Failed => {
+                self.step_aside(current)
+            }
         }
+    }
+
+    fn begin_dump(&self, cause: Cause, used: u64) {
+        self.dumper.begin(Danger {
+            watch: Arc::clone(&self.watch),
+            cause,
+            used,
+        });
     }
 
     /// The helper needs this process alive, and its thread running JavaScript, until the file is complete.

@@ -13,6 +13,7 @@ pub mod hook_cost;
 mod isolate_watch;
 mod node_options;
 
+use std::io::PipeReader;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,8 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 
+#[cfg(target_os = "linux")]
+use crate::freeze::Frozen;
 pub use collections::{Collection, Collections};
 pub use dump_stage::{DumpStage, Stage};
 pub use isolate_watch::IsolateWatch;
@@ -60,17 +63,36 @@ pub enum Cause {
     NearHeapLimit,
 }
 
+/// A dump is needed, and has been claimed.
+#[derive(Clone)]
+pub struct Danger {
+    /// The isolate's watch.
+    pub watch: Arc<Watch>,
+    /// Why.
+    pub cause: Cause,
+    /// Bytes of the old generation in use.
+    pub used: u64,
+}
+
+/// How the dump of an isolate is begun.
+pub trait Dumper {
+    /// Begins the dump that was claimed. Called on the isolate's thread, inside V8. Afterwards the stage of the watch tells
+    /// what the isolate must do.
+    fn begin(&self, danger: Danger);
+}
+
 /// What the isolate's thread tells the monitor.
 pub enum Alarm {
     /// A dump is needed, and this alarm is the only one for it.
     Danger {
-        /// The isolate's watch.
-        watch: Arc<Watch>,
-        /// Why.
-        cause: Cause,
-        /// Bytes of the old generation in use.
-        used: u64,
+        /// What is wrong.
+        danger: Danger,
+        /// Where the frames of a frozen child will come from; the inspector is asked where there is none.
+        frames: Option<PipeReader>,
     },
+    /// A frozen child is at work and must be waited for.
+    #[cfg(target_os = "linux")]
+    Frozen(Frozen),
     /// V8 called the near-heap-limit callback. For the debug log.
     NearHeapLimit {
         /// V8's limit at that time, in bytes.
@@ -129,29 +151,36 @@ impl Watch {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of what a mark-compact left, in bytes. Runs inside V8: no allocation, no lock.
-    fn note_collection(self: &Arc<Self>, used: u64) {
+    /// Takes note of what a mark-compact left, in bytes, and claims a dump if it is time for one. Runs inside V8: no
+    /// allocation, no lock.
+    #[must_use]
+    fn note_collection(&self, used: u64) -> bool {
         self.used.store(used, Ordering::Relaxed);
         self.collections.record(Collection {
             at_ms: self.began.elapsed().as_millis() as u64,
             used,
         });
-        if exceeds(used, self.limit, self.threshold) && self.dump.claim() {
-            self.call_for_dump(Cause::Threshold, used);
-        }
+        exceeds(used, self.limit, self.threshold) && self.dump.claim()
     }
 
     /// Hands a claimed dump to the monitor. The channel has room for every isolate's one alarm; should it be full all the
-    /// same, the claim is given back so that the next collection tries again.
-    fn call_for_dump(self: &Arc<Self>, cause: Cause, used: u64) {
-        let alarm = Alarm::Danger {
-            watch: Arc::clone(self),
-            cause,
-            used,
-        };
-        if self.alarms.try_send(alarm).is_err() {
+    /// same, the claim is given back so that the next collection tries again. Returns whether the monitor has it.
+    pub fn call_for_dump(&self, danger: Danger, frames: Option<PipeReader>) -> bool {
+        let sent = self
+            .alarms
+            .try_send(Alarm::Danger { danger, frames })
+            .is_ok();
+        if !sent {
             self.dump.set(Stage::Idle);
         }
+        sent
+    }
+
+    /// Leaves a frozen child to the monitor.
+    #[cfg(target_os = "linux")]
+    pub fn leave_to_monitor(&self, frozen: Frozen) {
+        // Should the channel be full, the child is ended and reaped here, and the helper tells that it was.
+        let _ = self.alarms.try_send(Alarm::Frozen(frozen));
     }
 
     fn report(&self, alarm: Alarm) {
@@ -172,54 +201,46 @@ mod tests {
 
     const LIMIT: u64 = 1000;
 
-    fn watch(threshold: Option<u8>) -> (Arc<Watch>, crossbeam_channel::Receiver<Alarm>) {
-        let (sender, alarms) = crossbeam_channel::bounded(4);
-        (Watch::new(0, LIMIT, threshold, sender), alarms)
+    fn watch(threshold: Option<u8>) -> Arc<Watch> {
+        Watch::new(0, LIMIT, threshold, crossbeam_channel::bounded(4).0)
     }
 
     #[test]
-    fn a_collection_above_the_threshold_raises_one_alarm() {
-        let (watch, alarms) = watch(Some(75));
-        watch.note_collection(751);
-        watch.note_collection(800);
-        assert!(matches!(
-            alarms.try_recv(),
-            Ok(Alarm::Danger {
-                cause: Cause::Threshold,
-                used: 751,
-                ..
-            })
-        ));
-        assert!(alarms.try_recv().is_err());
+    fn a_collection_above_the_threshold_claims_one_dump() {
+        let watch = watch(Some(75));
+        assert!(watch.note_collection(751));
+        assert!(!watch.note_collection(800));
     }
 
     #[test]
-    fn a_collection_at_the_threshold_raises_none() {
-        let (watch, alarms) = watch(Some(75));
-        watch.note_collection(750);
-        assert!(alarms.try_recv().is_err());
+    fn a_collection_at_the_threshold_claims_none() {
+        let watch = watch(Some(75));
+        assert!(!watch.note_collection(750));
         assert_eq!(watch.used(), 750);
     }
 
     #[test]
-    fn without_a_threshold_no_collection_raises_an_alarm() {
-        let (watch, alarms) = watch(None);
-        watch.note_collection(LIMIT * 2);
-        assert!(alarms.try_recv().is_err());
+    fn without_a_threshold_no_collection_claims_a_dump() {
+        assert!(!watch(None).note_collection(LIMIT * 2));
     }
 
     #[test]
     fn an_alarm_that_finds_no_room_is_raised_again_at_the_next_collection() {
-        let (sender, alarms) = crossbeam_channel::bounded(0);
+        let (sender, _alarms) = crossbeam_channel::bounded(0);
         let watch = Watch::new(0, LIMIT, Some(75), sender);
-        watch.note_collection(900);
-        assert_eq!(watch.dump.get(), Stage::Idle);
-        drop(alarms);
+        assert!(watch.note_collection(900));
+        let danger = Danger {
+            watch: Arc::clone(&watch),
+            cause: Cause::Threshold,
+            used: 900,
+        };
+        assert!(!watch.call_for_dump(danger, None));
+        assert!(watch.note_collection(900));
     }
 
     #[test]
     fn a_complete_dump_forgets_an_earlier_failure() {
-        let (watch, _alarms) = watch(Some(75));
+        let watch = watch(Some(75));
         watch.dump_failed("no room".to_owned());
         watch.dump_completed(PathBuf::from("/x.heapsnapshot"));
         let outcome = watch.outcome();

@@ -1,0 +1,146 @@
+//! What the frozen child may read, in the heap reader's terms: V8's memory, the isolate's stack, malloc's memory, the rest.
+
+use std::io;
+use std::ops::Range;
+
+use crate::freeze::Child;
+use crate::freeze::mappings::{self, Backing};
+use crate::heap::memory::{Content, Mapping};
+
+/// The readable mappings of the process, without the child's own memory.
+///
+/// # Errors
+/// `/proc` is not mounted or hidden.
+pub fn mappings(child: &Child<'_>) -> io::Result<Vec<Mapping>> {
+    let v8 = child.dontfork()?;
+    let own = child.own_memory();
+    let all = mappings::of_this_process()?;
+    Ok(all
+        .iter()
+        .filter(|mapping| mapping.readable && mapping.backing != Backing::Kernel)
+        .flat_map(|mapping| divide(mapping, &v8, &own))
+        .collect())
+}
+
+/// Cuts a mapping where V8's memory begins and ends: once its marks are taken off, the kernel merges it with neighbours.
+fn divide(mapping: &mappings::Mapping, v8: &[Range<usize>], own: &Range<usize>) -> Vec<Mapping> {
+    let first = v8.partition_point(|range| range.end <= mapping.range.start);
+    let mut parts = Vec::new();
+    let mut start = mapping.range.start;
+    for range in v8[first..]
+        .iter()
+        .take_while(|range| range.start < mapping.range.end)
+    {
+        let heap = range.start.max(start)..range.end.min(mapping.range.end);
+        parts.push(part(mapping, start..heap.start, native_content(mapping)));
+        start = heap.end;
+        parts.push(part(mapping, heap, Content::Heap));
+    }
+    parts.push(part(
+        mapping,
+        start..mapping.range.end,
+        native_content(mapping),
+    ));
+    parts.retain(|part| part.start < part.end && !own.contains(&(part.start as usize)));
+    parts
+}
+
+fn part(mapping: &mappings::Mapping, range: Range<usize>, content: Content) -> Mapping {
+    Mapping {
+        start: range.start as u64,
+        end: range.end as u64,
+        writable_or_executable: mapping.writable || mapping.executable,
+        content,
+    }
+}
+
+/// Shared memory, devices and text hold no references of the isolate; private writable memory of a file is `.data`.
+fn native_content(mapping: &mappings::Mapping) -> Content {
+    match mapping.backing {
+        Backing::Stack => Content::Stack,
+        Backing::Anonymous | Backing::File if mapping.writable && !mapping.shared => {
+            Content::Native
+        }
+        _ => Content::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: usize = 4096;
+
+    fn private_memory(pages: Range<usize>) -> mappings::Mapping {
+        mappings::Mapping {
+            range: pages.start * PAGE..pages.end * PAGE,
+            readable: true,
+            writable: true,
+            executable: false,
+            shared: false,
+            backing: Backing::Anonymous,
+        }
+    }
+
+    fn contents(mapping: &mappings::Mapping, v8: &[Range<usize>]) -> Vec<(u64, u64, Content)> {
+        let v8: Vec<_> = v8
+            .iter()
+            .map(|pages| pages.start * PAGE..pages.end * PAGE)
+            .collect();
+        divide(mapping, &v8, &(0..0))
+            .iter()
+            .map(|part| {
+                (
+                    part.start / PAGE as u64,
+                    part.end / PAGE as u64,
+                    part.content,
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_mapping_that_v8_marked_is_heap() {
+        assert_eq!(
+            contents(&private_memory(8..16), &[8..16]),
+            [(8, 16, Content::Heap)]
+        );
+    }
+
+    #[test]
+    fn a_mapping_merged_with_neighbours_is_cut_at_the_marks() {
+        assert_eq!(
+            contents(&private_memory(8..32), &[4..10, 16..20, 30..40]),
+            [
+                (8, 10, Content::Heap),
+                (10, 16, Content::Native),
+                (16, 20, Content::Heap),
+                (20, 30, Content::Native),
+                (30, 32, Content::Heap),
+            ]
+        );
+    }
+
+    #[test]
+    fn memory_that_v8_did_not_mark_is_native() {
+        assert_eq!(
+            contents(&private_memory(8..16), &[1..2, 20..30]),
+            [(8, 16, Content::Native)]
+        );
+    }
+
+    #[test]
+    fn shared_memory_is_not_searched() {
+        let shared = mappings::Mapping {
+            shared: true,
+            ..private_memory(1..2)
+        };
+        assert_eq!(contents(&shared, &[]), [(1, 2, Content::Other)]);
+    }
+
+    #[test]
+    fn the_childs_own_memory_is_no_part_of_the_image() {
+        let own = 8 * PAGE..64 * PAGE;
+        assert!(divide(&private_memory(8..16), &[], &own).is_empty());
+    }
+}
