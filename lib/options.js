@@ -22,7 +22,12 @@ function readOptions(options = {}) {
   for (const option of Object.keys(options)) {
     if (!Object.hasOwn(DEFAULTS, option)) throw unknownOption(option);
   }
-  const { threshold = DEFAULTS.threshold, port = DEFAULTS.port, method = DEFAULTS.method, name = DEFAULTS.name } = options;
+  const {
+    threshold = DEFAULTS.threshold,
+    port = DEFAULTS.port,
+    method = DEFAULTS.method,
+    name = DEFAULTS.name,
+  } = options;
   return {
     threshold: threshold === false ? false : integer("threshold", threshold, 1, 99, ", or false for none"),
     port: integer("port", port, 1, 65535),

@@ -144,18 +144,22 @@ mod tests {
         Ok(snapshot)
     }
 
-    fn written(end: impl FnOnce(FrameWriter<&mut Vec<u8>>) -> io::Result<()>) -> Vec<u8> {
-        let mut stream = Vec::new();
-        let mut frames = FrameWriter::new(&mut stream);
+    fn begin(stream: &mut Vec<u8>) -> FrameWriter<&mut Vec<u8>> {
+        let mut frames = FrameWriter::new(stream);
         frames.write_all(b"{\"snapshot\":").unwrap();
         frames.write_all(b"{}}").unwrap();
-        end(frames).unwrap();
+        frames
+    }
+
+    fn whole_snapshot() -> Vec<u8> {
+        let mut stream = Vec::new();
+        begin(&mut stream).done().unwrap();
         stream
     }
 
     #[test]
     fn a_snapshot_reads_as_it_was_written() {
-        let stream = written(FrameWriter::done);
+        let stream = whole_snapshot();
         assert_eq!(read(&stream).unwrap(), b"{\"snapshot\":{}}");
     }
 
@@ -171,7 +175,8 @@ mod tests {
 
     #[test]
     fn a_failure_keeps_its_reason() {
-        let stream = written(|frames| frames.failed("there is no heap"));
+        let mut stream = Vec::new();
+        begin(&mut stream).failed("there is no heap").unwrap();
         assert!(
             matches!(read(&stream), Err(FrameError::Failed(reason)) if reason == "there is no heap")
         );
@@ -179,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_ends_anywhere_before_its_last_byte_is_not_complete() {
-        let stream = written(FrameWriter::done);
+        let stream = whole_snapshot();
         for length in 0..stream.len() {
             assert!(
                 matches!(read(&stream[..length]), Err(FrameError::Ended)),
@@ -190,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_stream_with_bytes_missing_is_not_complete() {
-        let mut stream = written(FrameWriter::done);
+        let mut stream = whole_snapshot();
         stream.drain(..HEAD_BYTES + b"{\"snapshot\":".len());
         assert!(matches!(read(&stream), Err(FrameError::Garbled(_))));
     }
