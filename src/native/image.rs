@@ -100,6 +100,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "one range is meant")]
     fn a_mapping_that_v8_marked_is_heap() {
         assert_eq!(
             contents(&private_memory(8..16), &[8..16]),
