@@ -5,13 +5,15 @@
 mod image;
 
 use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter};
+use std::io::{self, PipeReader, PipeWriter, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
+use std::path::Path;
 use std::time::Duration;
 
+use crate::cgroup;
 use crate::frames::FrameWriter;
-use crate::freeze::{self, Child, FreezeError, Frozen, Terms, Way};
+use crate::freeze::{self, Child, FreezeError, Frozen, Pace, Terms, Way};
 use crate::heap::layout::Layout;
 use crate::heap::{self, PageNumbers};
 use crate::v8::Isolate;
@@ -19,8 +21,9 @@ use crate::v8::Isolate;
 /// A frozen child is ended after this long: a disk that takes nothing, or a reader that hangs.
 pub const DEADLINE: Duration = Duration::from_millis(300_000);
 
-/// The share of one CPU that a child takes beside an application that lives on.
-const BACKGROUND_SHARE: f64 = 0.25;
+/// The share of a CPU quota that a child takes beside an application that lives on. Without a quota its idle priority keeps
+/// it out of the way.
+const SHARE_OF_QUOTA: f64 = 0.25;
 
 /// A pipe of this size lets the child and the helper work without waiting for each other at each frame.
 const PIPE_BYTES: i32 = 1 << 20;
@@ -30,6 +33,8 @@ const PIPE_BYTES: i32 = 1 << 20;
 pub struct HeapReader {
     isolate: u64,
     layout: &'static Layout,
+    /// The share of one CPU for a child in the background.
+    background: f64,
 }
 
 /// Why the heap reader is not to be trusted with this process.
@@ -48,9 +53,11 @@ impl HeapReader {
     pub fn new(isolate: Isolate, v8_version: &str) -> Result<HeapReader, Distrust> {
         let layout = Layout::of(v8_version)
             .ok_or_else(|| Distrust::UnknownVersion(v8_version.to_owned()))?;
+        let quota = cgroup::cpu_quota(Path::new(cgroup::SYSTEM_ROOT));
         Ok(HeapReader {
             isolate: isolate.address() as u64,
             layout,
+            background: quota.map_or(1.0, |processors| (processors * SHARE_OF_QUOTA).min(1.0)),
         })
     }
 
@@ -63,7 +70,7 @@ impl HeapReader {
         let terms = Terms {
             output: output.as_fd(),
             deadline: DEADLINE,
-            background: (way == Way::CopyOnWrite).then_some(BACKGROUND_SHARE),
+            background: (way == Way::CopyOnWrite).then_some(self.background),
         };
         // SAFETY: the job reads memory and writes to the pipe; what it allocates stays with it.
         let frozen =
@@ -101,15 +108,36 @@ impl HeapReader {
         // a read of it then ends the child, and nothing else.
         let memory = unsafe { heap::memory::Memory::of_this_process(&mappings) };
         let mut page_numbers = PageNumbers::default();
+        let output = Paced {
+            output: frames,
+            pace: &mut child.pace,
+        };
         heap::write_snapshot(
             &memory,
             self.isolate,
             self.layout,
             &mut page_numbers,
-            frames,
+            output,
         )
         .map(drop)
         .map_err(|error| error.to_string())
+    }
+}
+
+/// Keeps the child within its share of the CPU, from one write to the next.
+struct Paced<'a, W> {
+    output: W,
+    pace: &'a mut Pace,
+}
+
+impl<W: Write> Write for Paced<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pace.keep();
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
     }
 }
 
