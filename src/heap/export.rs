@@ -48,6 +48,7 @@ pub fn export(graph: &Graph, page_numbers: &mut PageNumbers, output: impl Write)
         roots,
         first_node,
         remembered_keys: vec![(0, 0); REMEMBERED_KEYS],
+        strings_passed: 0,
         error: None,
     };
     export.run(page_numbers).map_err(HeapError::Write)
@@ -93,6 +94,8 @@ struct Export<'x, 'm, W> {
     roots: Vec<Vec<Root>>,
     first_node: u64,
     remembered_keys: Vec<(Address, u64)>,
+    /// The strings of the heap among the nodes written so far.
+    strings_passed: u32,
     /// The first error of writing edges, whose sink cannot return one.
     error: Option<io::Error>,
 }
@@ -187,9 +190,15 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             return Node { node_type: NodeType::Hidden, name, id, self_size: 0, edge_count: self.edge_count(rank, None) };
         };
         let (node_type, name) = self.type_and_name(rank, object);
+        let name = if self.census.owns_string(rank) {
+            self.strings_passed += 1;
+            self.strings.first_heap_string + u64::from(self.strings_passed) - 1
+        } else {
+            self.node_name_number(name)
+        };
         Node {
             node_type,
-            name: self.node_name_number(name),
+            name,
             id,
             self_size: self.self_size(object),
             edge_count: self.edge_count(rank, Some(object)),
@@ -462,13 +471,16 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     }
 
     fn heap_strings(&mut self) -> io::Result<()> {
+        let mut bytes = [0; MAX_STRING_CHARACTERS];
         let graph = self.graph;
         for (rank, object) in graph.objects().enumerate() {
-            if self.census.string_of(rank as u32).is_none() {
+            if !self.census.owns_string(rank as u32) {
                 continue;
             }
-            match object.and_then(|string| graph.characters(&string)) {
-                Some(characters) => self.writer.string(characters.units())?,
+            let characters = object.and_then(|string| graph.characters(&string));
+            match characters.as_ref().map(|characters| (characters.bytes(&mut bytes), characters)) {
+                Some((Some(text), _)) => self.writer.one_byte_string(text)?,
+                Some((None, characters)) => self.writer.string(characters.units())?,
                 None => self.writer.one_byte_string(b"")?,
             }
         }

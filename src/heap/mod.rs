@@ -20,6 +20,7 @@ pub mod memory;
 pub mod names;
 pub mod object;
 pub mod pages;
+pub mod plan;
 pub mod roots;
 pub mod size;
 pub mod tagged;
