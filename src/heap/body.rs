@@ -37,7 +37,9 @@ pub fn tagged_slots(layout: &Layout, object: &Object) -> Range<u64> {
         // Map, up to the instruction stream; then raw words.
         Kind::Code => 8..40,
         Kind::InstructionStream => match layout.sizes.instruction_stream {
-            super::layout::InstructionStreamSize::Inside { instruction_size, .. } => 8..u64::from(instruction_size),
+            super::layout::InstructionStreamSize::Inside {
+                instruction_size, ..
+            } => 8..u64::from(instruction_size),
             super::layout::InstructionStreamSize::InCode { .. } => 8..16,
             super::layout::InstructionStreamSize::Body { body_size, .. } => 8..u64::from(body_size),
         },
@@ -53,18 +55,38 @@ pub fn weak_slots(layout: &Layout, object: &Object) -> Range<u64> {
     let one = |offset: u64| offset..offset + 8;
     match object.kind() {
         Kind::JsWeakRef | Kind::WeakCell => {
-            let offsets = || layout.fields.iter().copied().flatten().filter(|field| field.kind == object.kind() && field.weak);
-            let first = offsets().map(|field| u64::from(field.offset)).min().unwrap_or(0);
-            let last = offsets().map(|field| u64::from(field.offset)).max().unwrap_or(0);
+            let offsets = || {
+                layout
+                    .fields
+                    .iter()
+                    .copied()
+                    .flatten()
+                    .filter(|field| field.kind == object.kind() && field.weak)
+            };
+            let first = offsets()
+                .map(|field| u64::from(field.offset))
+                .min()
+                .unwrap_or(0);
+            let last = offsets()
+                .map(|field| u64::from(field.offset))
+                .max()
+                .unwrap_or(0);
             first..last + 8
         }
         Kind::NativeContext => {
             let end = object.size() - 8;
             end.saturating_sub(8 * layout.weak.native_context_slots)..end
         }
-        Kind::AllocationSite if object.size() > layout.weak.allocation_site_without_link => one(object.size() - 8),
-        Kind::JsFinalizationRegistry => one(u64::from(layout.weak.finalization_registry_next_dirty)),
-        Kind::CodeDataContainer => layout.weak.next_code_link.map_or(0..0, |offset| one(u64::from(offset))),
+        Kind::AllocationSite if object.size() > layout.weak.allocation_site_without_link => {
+            one(object.size() - 8)
+        }
+        Kind::JsFinalizationRegistry => {
+            one(u64::from(layout.weak.finalization_registry_next_dirty))
+        }
+        Kind::CodeDataContainer => layout
+            .weak
+            .next_code_link
+            .map_or(0..0, |offset| one(u64::from(offset))),
         _ => 0..0,
     }
 }
@@ -84,7 +106,12 @@ impl<'a, 'm> HashTable<'a, 'm> {
         // The capacity is the third element; a wrong one cannot lead beyond the object.
         let room = object.size().saturating_sub(first) / (8 * entry_size);
         let capacity = object.tagged(Self::element_offset(2)).length().min(room);
-        HashTable { object, first, entry_size, capacity }
+        HashTable {
+            object,
+            first,
+            entry_size,
+            capacity,
+        }
     }
 
     /// The offset of the array's element of that index.

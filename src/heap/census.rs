@@ -1,6 +1,7 @@
 //! One walk over the marked objects, in the order of the file, that learns what the file must know before it is written: the
 //! number of edges, which strings it holds, and the names that objects lend each other. It keeps one byte a node.
 
+use super::body::HashTable;
 use super::extract::{CODE_KIND_MASK, EdgeName, EdgeNames, EdgeSink};
 use super::graph::Graph;
 use super::layout::Tag;
@@ -8,7 +9,6 @@ use super::layout::kind::Kind;
 use super::memory::Address;
 use super::names::{NameId, Names};
 use super::object::Object;
-use super::body::HashTable;
 use super::pages::Pages;
 use crate::snapshot::writer::MAX_STRING_CHARACTERS;
 use crate::snapshot::{EdgeType, NodeType};
@@ -156,7 +156,11 @@ impl Census {
             ephemerons: Vec::new(),
             shared_names: HashMap::new(),
         };
-        let mut counter = Counter { pages: &graph.pages, edges: 0, decimals: 0 };
+        let mut counter = Counter {
+            pages: &graph.pages,
+            edges: 0,
+            decimals: 0,
+        };
         for (rank, object) in graph.objects().enumerate() {
             if rank % NODES_PER_COUNT == 0 {
                 census.string_counts.push(census.strings);
@@ -175,7 +179,14 @@ impl Census {
         census
     }
 
-    fn note<'m>(&mut self, graph: &Graph<'m>, names: &mut Names, tags: &Tags, rank: usize, object: &Object<'m>) {
+    fn note<'m>(
+        &mut self,
+        graph: &Graph<'m>,
+        names: &mut Names,
+        tags: &Tags,
+        rank: usize,
+        object: &Object<'m>,
+    ) {
         let kind = object.kind();
         match kind {
             Kind::SeqString | Kind::ExternalString => {
@@ -193,13 +204,18 @@ impl Census {
             Kind::Code | Kind::InstructionStream => self.tag_code_metadata(graph, tags, object),
             Kind::SharedFunctionInfo => self.tag_baseline_code(graph, names, object),
             Kind::ScopeInfo => {
-                if let Some(scope) = graph.scope_info(object).filter(|scope| !scope.names_are_inlined()) {
+                if let Some(scope) = graph
+                    .scope_info(object)
+                    .filter(|scope| !scope.names_are_inlined())
+                {
                     let table = object.tagged(scope.names()).strong();
                     self.lend(graph, table, tags.local_names, Some(NodeType::Code));
                 }
             }
             Kind::Map => {
-                let transitions = object.pointer(graph.layout().map.transitions).and_then(|found| graph.object(found));
+                let transitions = object
+                    .pointer(graph.layout().map.transitions)
+                    .and_then(|found| graph.object(found));
                 if let Some(array) = transitions.filter(|found| found.shape.is_fixed_array) {
                     self.lend(graph, Some(array.address), tags.transition, None);
                 }
@@ -217,7 +233,9 @@ impl Census {
     #[inline]
     fn note_storage(&mut self, graph: &Graph, object: &Object) {
         for (offset, flag) in [(16, IS_ELEMENTS), (8, IS_PROPERTIES)] {
-            let target = object.pointer(offset).filter(|&target| graph.well_known.is_essential(target));
+            let target = object
+                .pointer(offset)
+                .filter(|&target| graph.well_known.is_essential(target));
             if let Some(rank) = target.and_then(|target| graph.pages.rank_of(target)) {
                 self.notes[rank as usize] |= flag;
             }
@@ -225,16 +243,29 @@ impl Census {
     }
 
     /// `TagObject`: the first name stays, the last type.
-    fn lend(&mut self, graph: &Graph, target: Option<Address>, name: NameId, node_type: Option<NodeType>) {
+    fn lend(
+        &mut self,
+        graph: &Graph,
+        target: Option<Address>,
+        name: NameId,
+        node_type: Option<NodeType>,
+    ) {
         let target = target.filter(|&target| graph.well_known.is_essential(target));
-        let Some(rank) = target.and_then(|target| graph.pages.rank_of(target)) else { return };
+        let Some(rank) = target.and_then(|target| graph.pages.rank_of(target)) else {
+            return;
+        };
         self.notes[rank as usize] |= IS_SPECIAL;
-        let lent = self.lent_names.entry(rank).or_insert(LentName { name, node_type });
+        let lent = self
+            .lent_names
+            .entry(rank)
+            .or_insert(LentName { name, node_type });
         lent.node_type = node_type.or(lent.node_type);
     }
 
     fn tag_constant_pool(&mut self, graph: &Graph, tags: &Tags, pool: Address, depth: u32) {
-        let Some(object) = graph.object(pool) else { return };
+        let Some(object) = graph.object(pool) else {
+            return;
+        };
         match object.kind() {
             Kind::FixedArray | Kind::TrustedFixedArray => {
                 self.lend(graph, Some(pool), tags.constant_pool, Some(NodeType::Code));
@@ -255,9 +286,19 @@ impl Census {
 
     fn tag_feedback(&mut self, graph: &Graph, tags: &Tags, vector: &Object) {
         for offset in (graph.layout().sizes.feedback_vector..vector.size()).step_by(8) {
-            let slot = vector.tagged(offset).strong().and_then(|target| graph.object(target));
-            if let Some(slot) = slot.filter(|slot| matches!(slot.kind(), Kind::WeakFixedArray | Kind::FixedArray)) {
-                self.lend(graph, Some(slot.address), tags.feedback, Some(NodeType::Code));
+            let slot = vector
+                .tagged(offset)
+                .strong()
+                .and_then(|target| graph.object(target));
+            if let Some(slot) =
+                slot.filter(|slot| matches!(slot.kind(), Kind::WeakFixedArray | Kind::FixedArray))
+            {
+                self.lend(
+                    graph,
+                    Some(slot.address),
+                    tags.feedback,
+                    Some(NodeType::Code),
+                );
             }
         }
     }
@@ -265,15 +306,25 @@ impl Census {
     /// Code that a function's shared info holds is named after the function.
     fn tag_baseline_code<'m>(&mut self, graph: &Graph<'m>, names: &mut Names, shared: &Object<'m>) {
         let layout = graph.layout();
-        let data = shared.pointer(layout.function.function_data).and_then(|data| graph.object(data));
-        let Some(code) = data.filter(|data| matches!(data.kind(), Kind::Code | Kind::InstructionStream)) else { return };
-        let name = graph.debug_name(shared).map(|name| graph.utf8(name, MAX_STRING_CHARACTERS));
+        let data = shared
+            .pointer(layout.function.function_data)
+            .and_then(|data| graph.object(data));
+        let Some(code) =
+            data.filter(|data| matches!(data.kind(), Kind::Code | Kind::InstructionStream))
+        else {
+            return;
+        };
+        let name = graph
+            .debug_name(shared)
+            .map(|name| graph.utf8(name, MAX_STRING_CHARACTERS));
         let text = |what: &str| match &name {
             Some(name) => format!("({what} for {name})"),
             None => format!("(BASELINE {what})"),
         };
         let names_stream = layout.snapshot.tags_trusted_code;
-        let stream = code.pointer(layout.code.instruction_stream).filter(|_| names_stream);
+        let stream = code
+            .pointer(layout.code.instruction_stream)
+            .filter(|_| names_stream);
         for (target, what) in [(Some(code.address), "code"), (stream, "instruction stream")] {
             let name = names.intern(&text(what));
             self.lend(graph, target, name, None);
@@ -296,11 +347,19 @@ impl Census {
         if !has_metadata {
             return;
         }
-        let (data, positions) = (object.pointer(code.deoptimization_data), object.pointer(code.position_table));
+        let (data, positions) = (
+            object.pointer(code.deoptimization_data),
+            object.pointer(code.position_table),
+        );
         let kind = object.view().half_word(u64::from(code.flags)) & CODE_KIND_MASK;
         if kind == code.baseline {
             self.lend(graph, data, tags.interpreter_data, None);
-            self.lend(graph, positions, tags.bytecode_offsets, Some(NodeType::Code));
+            self.lend(
+                graph,
+                positions,
+                tags.bytecode_offsets,
+                Some(NodeType::Code),
+            );
         } else if code.deoptimizing_kinds >> kind & 1 == 1 {
             self.lend(graph, data, tags.deoptimization, Some(NodeType::Code));
             let data = data.and_then(|data| graph.object(data));
@@ -308,7 +367,12 @@ impl Census {
                 let part = data.as_ref().and_then(|data| data.pointer(16 + 8 * part));
                 self.lend(graph, part, tags.deoptimization, Some(NodeType::Code));
             }
-            self.lend(graph, positions, tags.source_positions, Some(NodeType::Code));
+            self.lend(
+                graph,
+                positions,
+                tags.source_positions,
+                Some(NodeType::Code),
+            );
         }
     }
 
@@ -317,7 +381,11 @@ impl Census {
         let memory = object.view().word(u64::from(buffer.backing_store));
         if memory != 0 {
             let length = object.view().word(u64::from(buffer.byte_length));
-            self.backing_stores.push(BackingStore { memory, owner: object.address, length });
+            self.backing_stores.push(BackingStore {
+                memory,
+                owner: object.address,
+                length,
+            });
         }
     }
 
@@ -338,17 +406,28 @@ impl Census {
 
     fn find_ephemerons(&mut self, graph: &Graph) {
         for &address in &graph.ephemeron_tables {
-            let (Some(table), Some(table_rank)) = (graph.object(address), graph.pages.rank_of(address)) else {
+            let (Some(table), Some(table_rank)) =
+                (graph.object(address), graph.pages.rank_of(address))
+            else {
                 continue;
             };
             for entry in HashTable::new(&table, 3, 2).entries() {
-                let (Some(key), Some(value)) = (entry.slot(0).target(), entry.slot(1).target()) else { continue };
-                let (Some(key_rank), Some(value)) = (graph.pages.rank_of(key), graph.pages.rank_of(value)) else {
+                let (Some(key), Some(value)) = (entry.slot(0).target(), entry.slot(1).target())
+                else {
+                    continue;
+                };
+                let (Some(key_rank), Some(value)) =
+                    (graph.pages.rank_of(key), graph.pages.rank_of(value))
+                else {
                     continue;
                 };
                 if key != graph.well_known.undefined {
                     self.notes[key_rank as usize] |= IS_SPECIAL;
-                    self.ephemerons.push(EphemeronPair { key: key_rank, table: table_rank, value });
+                    self.ephemerons.push(EphemeronPair {
+                        key: key_rank,
+                        table: table_rank,
+                        value,
+                    });
                 }
             }
         }
@@ -384,7 +463,10 @@ impl Census {
             IS_PROPERTIES => self.properties,
             _ => self.elements,
         };
-        Some(LentName { name, node_type: None })
+        Some(LentName {
+            name,
+            node_type: None,
+        })
     }
 
     /// Whether the node is a string that the file holds.
@@ -398,7 +480,10 @@ impl Census {
             return None;
         }
         let first = rank as usize - rank as usize % NODES_PER_COUNT;
-        let before = self.notes[first..rank as usize].iter().filter(|&&note| note & OWNS_STRING != 0).count();
+        let before = self.notes[first..rank as usize]
+            .iter()
+            .filter(|&&note| note & OWNS_STRING != 0)
+            .count();
         Some(self.string_counts[first / NODES_PER_COUNT] + before as u32)
     }
 
@@ -411,7 +496,10 @@ impl Census {
 
     /// The number of the backing store at that address.
     pub fn backing_store(&self, memory: Address) -> Option<u32> {
-        self.backing_stores.binary_search_by_key(&memory, |store| store.memory).ok().map(|index| index as u32)
+        self.backing_stores
+            .binary_search_by_key(&memory, |store| store.memory)
+            .ok()
+            .map(|index| index as u32)
     }
 
     fn note_of(&self, rank: u32) -> u8 {

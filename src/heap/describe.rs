@@ -100,17 +100,26 @@ impl Describer {
         let fixed = &self.fixed;
         let named = |node_type, name| (node_type, NodeName::Name(name));
         match object.kind() {
-            Kind::SeqString | Kind::ExternalString => (NodeType::String, NodeName::Text(object.address)),
-            Kind::ThinString => (NodeType::String, NodeName::Text(object.pointer(16).unwrap_or(object.address))),
+            Kind::SeqString | Kind::ExternalString => {
+                (NodeType::String, NodeName::Text(object.address))
+            }
+            Kind::ThinString => (
+                NodeType::String,
+                NodeName::Text(object.pointer(16).unwrap_or(object.address)),
+            ),
             Kind::ConsString => named(NodeType::ConcatenatedString, fixed.concatenated),
             Kind::SlicedString => named(NodeType::SlicedString, fixed.sliced),
-            Kind::Symbol if graph.is_private_symbol(object) => named(NodeType::Hidden, fixed.private_symbol),
+            Kind::Symbol if graph.is_private_symbol(object) => {
+                named(NodeType::Hidden, fixed.private_symbol)
+            }
             Kind::Symbol => named(NodeType::Symbol, fixed.symbol),
             Kind::BigInt => named(NodeType::BigInt, fixed.bigint),
             Kind::HeapNumber => named(NodeType::Number, fixed.heap_number),
             Kind::Code | Kind::InstructionStream => named(NodeType::Code, self.empty),
             Kind::SharedFunctionInfo => {
-                let name = graph.function_name(object).filter(|&name| !graph.is_empty_string(name));
+                let name = graph
+                    .function_name(object)
+                    .filter(|&name| !graph.is_empty_string(name));
                 match name {
                     None if graph.layout().snapshot.tags_trusted_code => {
                         named(NodeType::Code, fixed.shared_info)
@@ -120,30 +129,48 @@ impl Describer {
             }
             Kind::Script => {
                 let name = graph.string_in(object, graph.layout().script.name);
-                (NodeType::Code, self.text_or_empty(name.map(|name| name.address)))
+                (
+                    NodeType::Code,
+                    self.text_or_empty(name.map(|name| name.address)),
+                )
             }
             Kind::NativeContext => named(NodeType::Hidden, fixed.native_context),
             Kind::Context => named(NodeType::Object, fixed.context),
             Kind::CppHeapExternalObject => named(NodeType::Object, fixed.cpp_heap_external),
             Kind::Oddball if graph.layout().snapshot.read_only_is_free => {
-                let name = graph.string_in(object, ODDBALL_TO_STRING).map(|name| name.address);
+                let name = graph
+                    .string_in(object, ODDBALL_TO_STRING)
+                    .map(|name| name.address);
                 (NodeType::Hidden, self.text_or_empty(name))
             }
             Kind::JsFunction => {
-                let shared = graph.object_in(object, graph.layout().function.shared, Kind::SharedFunctionInfo);
+                let shared = graph.object_in(
+                    object,
+                    graph.layout().function.shared,
+                    Kind::SharedFunctionInfo,
+                );
                 let name = shared.and_then(|shared| graph.function_name(&shared));
                 (NodeType::Closure, self.text_or_empty(name))
             }
             Kind::JsBoundFunction => named(NodeType::Closure, fixed.native_bind),
             Kind::JsRegExp => {
                 let source = graph.string_in(object, graph.layout().buffer.regexp_source);
-                (NodeType::RegExp, self.text_or_empty(source.map(|source| source.address)))
+                (
+                    NodeType::RegExp,
+                    self.text_or_empty(source.map(|source| source.address)),
+                )
             }
             Kind::JsGlobalObject | Kind::JsGlobalProxy => {
                 (NodeType::Object, self.global_name(graph, names, object))
             }
-            kind if kind.is_js_object() => (NodeType::Object, self.constructor_name(graph, names, object)),
-            _ => (system_node_type(graph, object), self.system_name(graph, names, object)),
+            kind if kind.is_js_object() => (
+                NodeType::Object,
+                self.constructor_name(graph, names, object),
+            ),
+            _ => (
+                system_node_type(graph, object),
+                self.system_name(graph, names, object),
+            ),
         }
     }
 
@@ -157,23 +184,46 @@ impl Describer {
     }
 
     /// `GetSystemEntryName`.
-    fn system_name<'m>(&mut self, graph: &Graph<'m>, names: &mut Names, object: &Object<'m>) -> NodeName {
-        if object.shape.is_fixed_array || matches!(object.kind(), Kind::ByteArray | Kind::FixedDoubleArray) {
+    fn system_name<'m>(
+        &mut self,
+        graph: &Graph<'m>,
+        names: &mut Names,
+        object: &Object<'m>,
+    ) -> NodeName {
+        if object.shape.is_fixed_array
+            || matches!(object.kind(), Kind::ByteArray | Kind::FixedDoubleArray)
+        {
             return NodeName::Name(self.empty);
         }
         if object.kind() == Kind::Map {
-            let instance_type = object.view().quarter_word(u64::from(graph.layout().map.instance_type));
+            let instance_type = object
+                .view()
+                .quarter_word(u64::from(graph.layout().map.instance_type));
             let instances = graph.decoder.instance_types.get(instance_type);
             if instances.kind.is_string() {
-                return NodeName::Name(names.intern(&format!("system / Map ({})", instances.class)));
+                return NodeName::Name(
+                    names.intern(&format!("system / Map ({})", instances.class)),
+                );
             }
         }
-        let class = graph.decoder.instance_types.get(object.shape.instance_type).class;
-        let id = *self.class_names.entry(class).or_insert_with(|| names.intern(&format!("system / {class}")));
+        let class = graph
+            .decoder
+            .instance_types
+            .get(object.shape.instance_type)
+            .class;
+        let id = *self
+            .class_names
+            .entry(class)
+            .or_insert_with(|| names.intern(&format!("system / {class}")));
         NodeName::Name(id)
     }
 
-    fn global_name<'m>(&mut self, graph: &Graph<'m>, names: &mut Names, object: &Object<'m>) -> NodeName {
+    fn global_name<'m>(
+        &mut self,
+        graph: &Graph<'m>,
+        names: &mut Names,
+        object: &Object<'m>,
+    ) -> NodeName {
         let name = self.constructor_name(graph, names, object);
         if !graph.layout().snapshot.names_globals {
             return name;
@@ -181,17 +231,29 @@ impl Describer {
         let id = *self.global_names.entry(object.address).or_insert_with(|| {
             let text = match name {
                 NodeName::Name(id) => names.text(id).to_owned(),
-                NodeName::Text(address) => graph.utf8(address, crate::snapshot::writer::MAX_STRING_CHARACTERS),
+                NodeName::Text(address) => {
+                    graph.utf8(address, crate::snapshot::writer::MAX_STRING_CHARACTERS)
+                }
             };
-            let suffix = if object.kind() == Kind::JsGlobalObject { "(global*)" } else { "(global)" };
+            let suffix = if object.kind() == Kind::JsGlobalObject {
+                "(global*)"
+            } else {
+                "(global)"
+            };
             names.intern(&format!("{text} {suffix}"))
         });
         NodeName::Name(id)
     }
 
     /// `JSReceiver::GetConstructorName`, src/objects/js-objects.cc.
-    fn constructor_name<'m>(&mut self, graph: &Graph<'m>, names: &mut Names, object: &Object<'m>) -> NodeName {
-        let slot = (object.shape.map >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 32 & (REMEMBERED_NAMES - 1);
+    fn constructor_name<'m>(
+        &mut self,
+        graph: &Graph<'m>,
+        names: &mut Names,
+        object: &Object<'m>,
+    ) -> NodeName {
+        let slot = (object.shape.map >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 32
+            & (REMEMBERED_NAMES - 1);
         if let (map, Some(name)) = self.constructor_names[slot]
             && map == object.shape.map
         {
@@ -200,8 +262,12 @@ impl Describer {
         let (name, holds_for_map) = match graph.constructor_name(object) {
             Some(found) => (NodeName::Text(found.text), found.holds_for_map),
             None => {
-                let varies = object.shape.is_dictionary_map() || object.kind() == Kind::JsPrimitiveWrapper;
-                (NodeName::Name(names.intern(graph.class_name(object))), !varies)
+                let varies =
+                    object.shape.is_dictionary_map() || object.kind() == Kind::JsPrimitiveWrapper;
+                (
+                    NodeName::Name(names.intern(graph.class_name(object))),
+                    !varies,
+                )
             }
         };
         if holds_for_map {
@@ -247,7 +313,11 @@ const ARRAY_BUFFER_IS_SHARED: u32 = 1 << 4;
 
 /// `GetSystemEntryType`.
 fn system_node_type(graph: &Graph, object: &Object) -> NodeType {
-    let shape = if graph.layout().snapshot.object_shapes { NodeType::ObjectShape } else { NodeType::Hidden };
+    let shape = if graph.layout().snapshot.object_shapes {
+        NodeType::ObjectShape
+    } else {
+        NodeType::Hidden
+    };
     match object.kind() {
         Kind::AllocationSite
         | Kind::ArrayBoilerplateDescription
@@ -264,11 +334,15 @@ fn system_node_type(graph: &Graph, object: &Object) -> NodeType {
         | Kind::RegExpBoilerplateDescription
         | Kind::ScopeInfo
         | Kind::UncompiledData => NodeType::Code,
-        Kind::BytecodeWrapper | Kind::CodeWrapper if graph.layout().snapshot.wrappers_are_code => NodeType::Code,
+        Kind::BytecodeWrapper | Kind::CodeWrapper if graph.layout().snapshot.wrappers_are_code => {
+            NodeType::Code
+        }
         Kind::FixedDoubleArray | Kind::ByteArray => NodeType::Array,
         _ if object.shape.is_fixed_array => NodeType::Array,
         Kind::Map if !graph.is_read_only(object.address) => shape,
-        Kind::DescriptorArray | Kind::TransitionArray | Kind::PrototypeInfo | Kind::EnumCache => shape,
+        Kind::DescriptorArray | Kind::TransitionArray | Kind::PrototypeInfo | Kind::EnumCache => {
+            shape
+        }
         _ => NodeType::Hidden,
     }
 }
@@ -276,12 +350,14 @@ fn system_node_type(graph: &Graph, object: &Object) -> NodeType {
 impl<'m> Graph<'m> {
     /// The string that the slot of `object` at `offset` holds.
     pub fn string_in(&self, object: &Object<'m>, offset: u16) -> Option<Object<'m>> {
-        self.object(object.pointer(offset)?).filter(|string| string.kind().is_string())
+        self.object(object.pointer(offset)?)
+            .filter(|string| string.kind().is_string())
     }
 
     /// Whether there is no text at `address`.
     pub fn is_empty_string(&self, address: Address) -> bool {
-        self.object(address).is_none_or(|string| string_length(&string) == 0)
+        self.object(address)
+            .is_none_or(|string| string_length(&string) == 0)
     }
 
     /// Whether V8 hides the symbol from JavaScript.
@@ -322,17 +398,27 @@ impl<'m> Graph<'m> {
 
     /// `SharedFunctionInfo::DebugName` of a function: its name, or what the parser inferred.
     pub fn debug_name(&self, shared: &Object<'m>) -> Option<Address> {
-        if let Some(name) = self.function_name(shared).filter(|&name| !self.is_empty_string(name)) {
+        if let Some(name) = self
+            .function_name(shared)
+            .filter(|&name| !self.is_empty_string(name))
+        {
             return Some(name);
         }
         let function = &self.layout().function;
-        let holder = shared.pointer(function.name_or_scope_info).and_then(|holder| self.object(holder));
+        let holder = shared
+            .pointer(function.name_or_scope_info)
+            .and_then(|holder| self.object(holder));
         let scope_info = holder.as_ref().and_then(|holder| self.scope_info(holder));
         let inferred = match (holder, scope_info) {
-            (Some(holder), Some(scope_info)) => self.string_at(&holder, scope_info.inferred_name()?),
+            (Some(holder), Some(scope_info)) => {
+                self.string_at(&holder, scope_info.inferred_name()?)
+            }
             _ => {
                 let data = self.uncompiled_data(shared)?;
-                Some(self.string_in(&data, function.uncompiled_inferred_name)?.address)
+                Some(
+                    self.string_in(&data, function.uncompiled_inferred_name)?
+                        .address,
+                )
             }
         };
         inferred.filter(|&name| !self.is_empty_string(name))
@@ -341,15 +427,19 @@ impl<'m> Graph<'m> {
     /// What stands in for a function that is not compiled yet.
     pub fn uncompiled_data(&self, shared: &Object<'m>) -> Option<Object<'m>> {
         let function = &self.layout().function;
-        [Some(function.function_data), function.untrusted_function_data]
-            .into_iter()
-            .flatten()
-            .find_map(|offset| self.object_in(shared, offset, Kind::UncompiledData))
+        [
+            Some(function.function_data),
+            function.untrusted_function_data,
+        ]
+        .into_iter()
+        .flatten()
+        .find_map(|offset| self.object_in(shared, offset, Kind::UncompiledData))
     }
 
     /// The parts of the scope info `object`.
     pub fn scope_info(&self, object: &Object<'m>) -> Option<ScopeInfo<'m>> {
-        (object.kind() == Kind::ScopeInfo).then(|| ScopeInfo::new(&self.layout().scope_info, object.view()))
+        (object.kind() == Kind::ScopeInfo)
+            .then(|| ScopeInfo::new(&self.layout().scope_info, object.view()))
     }
 
     fn string_at(&self, object: &Object<'m>, offset: u64) -> Option<Address> {
@@ -377,25 +467,42 @@ impl<'m> Graph<'m> {
         if constructor.kind() != Kind::JsFunction {
             return None;
         }
-        let shared = self.object_in(constructor, self.layout().function.shared, Kind::SharedFunctionInfo)?;
-        self.debug_name(&shared).filter(|&name| name != self.well_known.object_string)
+        let shared = self.object_in(
+            constructor,
+            self.layout().function.shared,
+            Kind::SharedFunctionInfo,
+        )?;
+        self.debug_name(&shared)
+            .filter(|&name| name != self.well_known.object_string)
     }
 
     /// The constructor that a class row of DevTools would name, from the map alone.
     pub fn constructor_of_map(&self, shape: &Shape) -> Option<Object<'m>> {
-        let says_constructor =
-            shape.bit_field2 & bits::NEW_TARGET_IS_BASE != 0 && shape.bit_field3 & bits::IS_PROTOTYPE_MAP == 0;
-        if says_constructor { self.map_constructor(shape.map) } else { None }
+        let says_constructor = shape.bit_field2 & bits::NEW_TARGET_IS_BASE != 0
+            && shape.bit_field3 & bits::IS_PROTOTYPE_MAP == 0;
+        if says_constructor {
+            self.map_constructor(shape.map)
+        } else {
+            None
+        }
     }
 
     /// `GetConstructorHelper`, src/objects/js-objects.cc: from the map, else from the prototypes.
     pub fn constructor_name(&self, object: &Object<'m>) -> Option<ConstructorName<'m>> {
         if let Some(constructor) = self.constructor_of_map(&object.shape) {
             if let Some(text) = self.telling_name(&constructor) {
-                return Some(ConstructorName { text, constructor: Some(constructor), holds_for_map: true });
+                return Some(ConstructorName {
+                    text,
+                    constructor: Some(constructor),
+                    holds_for_map: true,
+                });
             }
             if let Some(text) = self.template_class_name(&constructor) {
-                return Some(ConstructorName { text, constructor: None, holds_for_map: true });
+                return Some(ConstructorName {
+                    text,
+                    constructor: None,
+                    holds_for_map: true,
+                });
             }
         }
         let mut current = *object;
@@ -403,7 +510,11 @@ impl<'m> Graph<'m> {
             let is_receiver = current.address == object.address;
             if let Some((text, constructor)) = self.name_in_properties(&current, is_receiver) {
                 let holds_for_map = !is_receiver && !object.shape.is_dictionary_map();
-                return Some(ConstructorName { text, constructor, holds_for_map });
+                return Some(ConstructorName {
+                    text,
+                    constructor,
+                    holds_for_map,
+                });
             }
             let map = self.object(current.shape.map)?;
             current = self.object(map.pointer(self.layout().map.prototype)?)?;
@@ -424,7 +535,9 @@ impl<'m> Graph<'m> {
             return None;
         }
         let own = |key| self.target(self.own_data_property(object, key)?);
-        if let Some(tag) = own(self.well_known.to_string_tag_symbol).filter(|tag| tag.kind().is_string()) {
+        if let Some(tag) =
+            own(self.well_known.to_string_tag_symbol).filter(|tag| tag.kind().is_string())
+        {
             return Some((tag.address, None));
         }
         if is_receiver {
@@ -437,7 +550,8 @@ impl<'m> Graph<'m> {
     /// The class name of a function template.
     fn template_class_name(&self, template: &Object<'m>) -> Option<Address> {
         let offset = self.layout().function.template_class_name;
-        (template.kind() == Kind::FunctionTemplateInfo).then(|| self.string_at(template, u64::from(offset)))?
+        (template.kind() == Kind::FunctionTemplateInfo)
+            .then(|| self.string_at(template, u64::from(offset)))?
     }
 
     /// The value of an own property that is data, not an accessor.
@@ -459,8 +573,14 @@ impl<'m> Graph<'m> {
             Kind::JsArguments => "Arguments",
             Kind::JsArray => "Array",
             Kind::JsArrayBuffer => {
-                let flags = object.view().half_word(u64::from(self.layout().buffer.flags));
-                if flags & ARRAY_BUFFER_IS_SHARED != 0 { "SharedArrayBuffer" } else { "ArrayBuffer" }
+                let flags = object
+                    .view()
+                    .half_word(u64::from(self.layout().buffer.flags));
+                if flags & ARRAY_BUFFER_IS_SHARED != 0 {
+                    "SharedArrayBuffer"
+                } else {
+                    "ArrayBuffer"
+                }
             }
             Kind::JsArrayIterator => "ArrayIterator",
             Kind::JsDate => "Date",

@@ -26,7 +26,9 @@ pub struct DispatchTable {
 impl DispatchTable {
     /// Finds the table with the help of functions of the native context that is reachable from `isolate`.
     pub fn find(decoder: &Decoder, isolate: Address) -> Option<DispatchTable> {
-        let CodeReference::DispatchHandle(_) = decoder.layout.function.code else { return None };
+        let CodeReference::DispatchHandle(_) = decoder.layout.function.code else {
+            return None;
+        };
         let context = native_context(decoder, isolate)?;
         let witnesses: Vec<Object> = (16..context.size())
             .step_by(8)
@@ -40,14 +42,22 @@ impl DispatchTable {
         decoder
             .memory
             .mappings()
-            .map(|mapping| DispatchTable { base: mapping.start })
-            .find(|table| witnesses.iter().all(|function| table.code_of(decoder, function).is_some()))
+            .map(|mapping| DispatchTable {
+                base: mapping.start,
+            })
+            .find(|table| {
+                witnesses
+                    .iter()
+                    .all(|function| table.code_of(decoder, function).is_some())
+            })
     }
 
     /// The code of `function`.
     #[inline]
     pub fn code_of(&self, decoder: &Decoder, function: &Object) -> Option<Address> {
-        let CodeReference::DispatchHandle(offset) = decoder.layout.function.code else { return None };
+        let CodeReference::DispatchHandle(offset) = decoder.layout.function.code else {
+            return None;
+        };
         let handle = function.view().half_word(u64::from(offset));
         let entry = self.base + ENTRY_SIZE * u64::from(handle >> HANDLE_SHIFT);
         let code = (decoder.memory.word(entry + CODE_OFFSET)? >> CODE_SHIFT) & !7;
@@ -61,18 +71,23 @@ const ISOLATE_FIELDS: u64 = 128 * 1024;
 
 /// A native context: the one of the first context that a field of the isolate points to.
 fn native_context<'m>(decoder: &Decoder<'m>, isolate: Address) -> Option<Object<'m>> {
-    (isolate..isolate + ISOLATE_FIELDS).step_by(8).find_map(|address| {
-        let target = Tagged(decoder.memory.word(address)?).strong()?;
-        decoder.memory.mapping(target).filter(|mapping| mapping.content == Content::Heap)?;
-        let object = decoder.lone_object(target)?;
-        match object.kind() {
-            Kind::NativeContext => Some(object),
-            Kind::Context => {
-                let map = decoder.lone_object(object.shape.map)?;
-                decoder.lone_object(map.pointer(decoder.layout.map.constructor)?)
+    (isolate..isolate + ISOLATE_FIELDS)
+        .step_by(8)
+        .find_map(|address| {
+            let target = Tagged(decoder.memory.word(address)?).strong()?;
+            decoder
+                .memory
+                .mapping(target)
+                .filter(|mapping| mapping.content == Content::Heap)?;
+            let object = decoder.lone_object(target)?;
+            match object.kind() {
+                Kind::NativeContext => Some(object),
+                Kind::Context => {
+                    let map = decoder.lone_object(object.shape.map)?;
+                    decoder.lone_object(map.pointer(decoder.layout.map.constructor)?)
+                }
+                .filter(|object| object.kind() == Kind::NativeContext),
+                _ => None,
             }
-            .filter(|object| object.kind() == Kind::NativeContext),
-            _ => None,
-        }
-    })
+        })
 }

@@ -28,7 +28,11 @@ const FIRST_GROUP_NODE: u64 = 2;
 const REMEMBERED_KEYS: usize = 1 << 12;
 
 /// Writes the snapshot of `graph`.
-pub fn export(graph: &Graph, page_numbers: &mut PageNumbers, output: impl Write) -> Result<Counts, HeapError> {
+pub fn export(
+    graph: &Graph,
+    page_numbers: &mut PageNumbers,
+    output: impl Write,
+) -> Result<Counts, HeapError> {
     let mut names = Names::default();
     let edge_names = EdgeNames::new(&mut names, graph.layout());
     let describer = Describer::new(&mut names);
@@ -57,7 +61,11 @@ pub fn export(graph: &Graph, page_numbers: &mut PageNumbers, output: impl Write)
 /// The references of each group, in the order of the groups.
 fn group_roots(graph: &Graph) -> Vec<Vec<Root>> {
     let mut groups = vec![Vec::new(); graph.layout().root_groups.len()];
-    for root in graph.roots.iter().filter(|root| graph.pages.is_marked(root.target)) {
+    for root in graph
+        .roots
+        .iter()
+        .filter(|root| graph.pages.is_marked(root.target))
+    {
         if let Some(group) = groups.get_mut(root.group) {
             group.push(*root);
         }
@@ -79,7 +87,12 @@ impl StringNumbers {
         let first_decimal = first_heap_string + u64::from(census.strings);
         let first_pair = first_decimal + u64::from(census.decimals);
         let first_name = first_pair + census.ephemerons.len() as u64;
-        StringNumbers { first_heap_string, first_decimal, first_pair, first_name }
+        StringNumbers {
+            first_heap_string,
+            first_decimal,
+            first_pair,
+            first_name,
+        }
     }
 }
 
@@ -134,7 +147,14 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         self.writer.begin_strings();
         let strings = self.all_strings(page_numbers)?;
         let bytes = self.writer.finish()?;
-        Ok(Counts { nodes, edges, locations, strings, bytes, skipped: self.graph.skipped })
+        Ok(Counts {
+            nodes,
+            edges,
+            locations,
+            strings,
+            bytes,
+            skipped: self.graph.skipped,
+        })
     }
 
     fn first_native_node(&self) -> u64 {
@@ -150,7 +170,9 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         for page in graph.pages.iter() {
             let page_number = page_numbers.number_of(page.start());
             for address in page.marked() {
-                let object = page.view(address).and_then(|run| graph.decoder.object(address, run));
+                let object = page
+                    .view(address)
+                    .and_then(|run| graph.decoder.object(address, run));
                 let id = object_id(page_number, address);
                 let node = self.node(rank, id, object.as_ref());
                 self.writer.node(node)?;
@@ -160,8 +182,17 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         let name = self.name_number("system / JSArrayBufferData");
         for store in &self.census.backing_stores {
             // The word behind the owner's first is never an object's first.
-            let id = object_id(page_numbers.number_of(page_of(store.owner)), store.owner + 8);
-            let node = Node { node_type: NodeType::Native, name, id, self_size: store.length, edge_count: 0 };
+            let id = object_id(
+                page_numbers.number_of(page_of(store.owner)),
+                store.owner + 8,
+            );
+            let node = Node {
+                node_type: NodeType::Native,
+                name,
+                id,
+                self_size: store.length,
+                edge_count: 0,
+            };
             self.writer.node(node)?;
         }
         Ok(())
@@ -172,14 +203,22 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         let gc_roots = self.name_number("(GC roots)");
         let groups = self.graph.layout().root_groups;
         let shortcuts = self.global_shortcuts().len() as u64;
-        let synthetic =
-            |name, node: u64, edge_count| Node { node_type: NodeType::Synthetic, name, id: 2 * node + 1, self_size: 0, edge_count };
-        self.writer.node(synthetic(empty, ROOT_NODE, 1 + shortcuts))?;
-        self.writer.node(synthetic(gc_roots, GC_ROOTS_NODE, groups.len() as u64))?;
+        let synthetic = |name, node: u64, edge_count| Node {
+            node_type: NodeType::Synthetic,
+            name,
+            id: 2 * node + 1,
+            self_size: 0,
+            edge_count,
+        };
+        self.writer
+            .node(synthetic(empty, ROOT_NODE, 1 + shortcuts))?;
+        self.writer
+            .node(synthetic(gc_roots, GC_ROOTS_NODE, groups.len() as u64))?;
         for (index, group) in groups.iter().enumerate() {
             let name = self.name_number(group);
             let edges = self.roots[index].len() as u64;
-            self.writer.node(synthetic(name, FIRST_GROUP_NODE + index as u64, edges))?;
+            self.writer
+                .node(synthetic(name, FIRST_GROUP_NODE + index as u64, edges))?;
         }
         Ok(())
     }
@@ -187,7 +226,13 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     fn node(&mut self, rank: u32, id: u64, object: Option<&Object<'m>>) -> Node {
         let Some(object) = object else {
             let name = self.name_number("");
-            return Node { node_type: NodeType::Hidden, name, id, self_size: 0, edge_count: self.edge_count(rank, None) };
+            return Node {
+                node_type: NodeType::Hidden,
+                name,
+                id,
+                self_size: 0,
+                edge_count: self.edge_count(rank, None),
+            };
         };
         let (node_type, name) = self.type_and_name(rank, object);
         let name = if self.census.owns_string(rank) {
@@ -206,7 +251,8 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     }
 
     fn type_and_name(&mut self, rank: u32, object: &Object<'m>) -> (NodeType, NodeName) {
-        let (mut node_type, mut name) = self.describer.describe(self.graph, &mut self.names, object);
+        let (mut node_type, mut name) =
+            self.describer.describe(self.graph, &mut self.names, object);
         if let Some(lent) = self.census.lent_name(rank) {
             if self.describer.may_be_renamed(object, name) {
                 name = NodeName::Name(lent.name);
@@ -240,7 +286,10 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         let mut count = match (self.census.edges_of(rank), object) {
             (Some(count), _) => count,
             (None, Some(object)) => {
-                let mut counter = Counter { graph: self.graph, edges: 0 };
+                let mut counter = Counter {
+                    graph: self.graph,
+                    edges: 0,
+                };
                 self.graph.extract(self.edge_names, object, &mut counter);
                 counter.edges
             }
@@ -272,7 +321,10 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         let names = self.edge_names;
         graph.extract(names, object, &mut Edges { export: self });
         if self.census.is_special(rank) {
-            let first = self.census.ephemerons.partition_point(|pair| pair.key < rank);
+            let first = self
+                .census
+                .ephemerons
+                .partition_point(|pair| pair.key < rank);
             for index in first..first + self.census.ephemerons_of_key(rank).len() {
                 self.pair_edge(index)?;
             }
@@ -287,7 +339,11 @@ impl<'m, W: Write> Export<'_, 'm, W> {
 
     fn pair_edge(&mut self, index: usize) -> io::Result<()> {
         let target = self.first_node + u64::from(self.census.ephemerons[index].value);
-        self.writer.edge(EdgeType::Internal, self.strings.first_pair + index as u64, target)
+        self.writer.edge(
+            EdgeType::Internal,
+            self.strings.first_pair + index as u64,
+            target,
+        )
     }
 
     /// The pairs of an ephemeron table, as indices into the census.
@@ -298,14 +354,22 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             .filter_map(|entry| {
                 let key = self.graph.pages.rank_of(entry.slot(0).target()?)?;
                 let value = self.graph.pages.rank_of(entry.slot(1).target()?)?;
-                pairs.binary_search(&EphemeronPair { key, table, value }).ok()
+                pairs
+                    .binary_search(&EphemeronPair { key, table, value })
+                    .ok()
             })
             .collect()
     }
 
     fn root_edge_count(&self) -> u64 {
         let groups = self.roots.len() as u64;
-        1 + self.global_shortcuts().len() as u64 + groups + self.roots.iter().map(|group| group.len() as u64).sum::<u64>()
+        1 + self.global_shortcuts().len() as u64
+            + groups
+            + self
+                .roots
+                .iter()
+                .map(|group| group.len() as u64)
+                .sum::<u64>()
     }
 
     /// What the root leads to besides the groups of roots: the global objects, or from 14.6 on the native contexts.
@@ -318,8 +382,14 @@ impl<'m, W: Write> Export<'_, 'm, W> {
                 if graph.layout().snapshot.names_globals {
                     return graph.pages.rank_of(context);
                 }
-                let global = graph.object(graph.object(context)?.tagged(NATIVE_CONTEXT_GLOBAL).strong()?)?;
-                (global.kind() == Kind::JsGlobalObject).then(|| graph.pages.rank_of(global.address))?
+                let global = graph.object(
+                    graph
+                        .object(context)?
+                        .tagged(NATIVE_CONTEXT_GLOBAL)
+                        .strong()?,
+                )?;
+                (global.kind() == Kind::JsGlobalObject)
+                    .then(|| graph.pages.rank_of(global.address))?
             })
             .collect();
         targets.sort_unstable();
@@ -331,10 +401,12 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         self.writer.edge(EdgeType::Element, 1, GC_ROOTS_NODE)?;
         for (index, rank) in self.global_shortcuts().into_iter().enumerate() {
             let name = self.name_number(&(index + 2).to_string());
-            self.writer.edge(EdgeType::Shortcut, name, self.first_node + u64::from(rank))?;
+            self.writer
+                .edge(EdgeType::Shortcut, name, self.first_node + u64::from(rank))?;
         }
         for group in 0..self.roots.len() as u64 {
-            self.writer.edge(EdgeType::Element, group + 1, FIRST_GROUP_NODE + group)?;
+            self.writer
+                .edge(EdgeType::Element, group + 1, FIRST_GROUP_NODE + group)?;
         }
         for group in std::mem::take(&mut self.roots) {
             for (index, root) in group.iter().enumerate() {
@@ -342,9 +414,14 @@ impl<'m, W: Write> Export<'_, 'm, W> {
                     Some(name) => self.name_number(name),
                     None => self.name_number(&(index + 1).to_string()),
                 };
-                let edge_type = if root.is_weak { EdgeType::Weak } else { EdgeType::Internal };
+                let edge_type = if root.is_weak {
+                    EdgeType::Weak
+                } else {
+                    EdgeType::Internal
+                };
                 if let Some(rank) = self.graph.pages.rank_of(root.target) {
-                    self.writer.edge(edge_type, name, self.first_node + u64::from(rank))?;
+                    self.writer
+                        .edge(edge_type, name, self.first_node + u64::from(rank))?;
                 }
             }
         }
@@ -373,10 +450,13 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         let mut locator = Locator::default();
         let mut count = 0;
         for (rank, object) in graph.objects().enumerate() {
-            let Some(object) = object.filter(|object| object.kind().is_js_object()) else { continue };
+            let Some(object) = object.filter(|object| object.kind().is_js_object()) else {
+                continue;
+            };
             if let Some(location) = locator.locate(graph, &object) {
                 let node = self.first_node + rank as u64;
-                self.writer.location(node, location.script, location.line, location.column)?;
+                self.writer
+                    .location(node, location.script, location.line, location.column)?;
                 count += 1;
             }
         }
@@ -408,7 +488,8 @@ impl<'m, W: Write> Export<'_, 'm, W> {
 
     #[inline]
     fn key_number(&mut self, key: Address) -> u64 {
-        let slot = (key >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 40 & (REMEMBERED_KEYS - 1);
+        let slot =
+            (key >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 40 & (REMEMBERED_KEYS - 1);
         let (remembered, number) = self.remembered_keys[slot];
         if remembered == key {
             return number;
@@ -419,7 +500,9 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     }
 
     fn find_key_number(&mut self, key: Address) -> u64 {
-        let Some(object) = self.graph.object(key) else { return self.name_number("") };
+        let Some(object) = self.graph.object(key) else {
+            return self.name_number("");
+        };
         match object.kind() {
             Kind::Symbol => {
                 let text = self.graph.symbol_text(&object);
@@ -429,7 +512,12 @@ impl<'m, W: Write> Export<'_, 'm, W> {
                 Some(actual) if actual != key => self.key_number(actual),
                 _ => self.name_number(""),
             },
-            _ => match self.graph.pages.rank_of(key).and_then(|rank| self.census.string_of(rank)) {
+            _ => match self
+                .graph
+                .pages
+                .rank_of(key)
+                .and_then(|rank| self.census.string_of(rank))
+            {
                 Some(string) => self.strings.first_heap_string + u64::from(string),
                 None => {
                     let text = self.graph.utf8(key, MAX_STRING_CHARACTERS);
@@ -440,7 +528,11 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     }
 
     fn accessor_number(&mut self, part: AccessorPart, key: Address) -> u64 {
-        let Some(object) = self.graph.object(key).filter(|object| object.kind().is_string()) else {
+        let Some(object) = self
+            .graph
+            .object(key)
+            .filter(|object| object.kind().is_string())
+        else {
             return self.key_number(key);
         };
         let text = self.graph.utf8(object.address, MAX_STRING_CHARACTERS);
@@ -478,7 +570,10 @@ impl<'m, W: Write> Export<'_, 'm, W> {
                 continue;
             }
             let characters = object.and_then(|string| graph.characters(&string));
-            match characters.as_ref().map(|characters| (characters.bytes(&mut bytes), characters)) {
+            match characters
+                .as_ref()
+                .map(|characters| (characters.bytes(&mut bytes), characters))
+            {
                 Some((Some(text), _)) => self.writer.one_byte_string(text)?,
                 Some((None, characters)) => self.writer.string(characters.units())?,
                 None => self.writer.one_byte_string(b"")?,
@@ -492,13 +587,19 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         let (key, key_id) = self.name_and_id(pair.key, page_numbers);
         let (value, value_id) = self.name_and_id(pair.value, page_numbers);
         let (_, table_id) = self.name_and_id(pair.table, page_numbers);
-        format!("part of key ({key} @{key_id}) -> value ({value} @{value_id}) pair in WeakMap (table @{table_id})")
+        format!(
+            "part of key ({key} @{key_id}) -> value ({value} @{value_id}) pair in WeakMap (table @{table_id})"
+        )
     }
 
     fn name_and_id(&mut self, rank: u32, page_numbers: &mut PageNumbers) -> (String, u64) {
-        let Some(address) = self.graph.pages.address_of(rank) else { return (String::new(), 0) };
+        let Some(address) = self.graph.pages.address_of(rank) else {
+            return (String::new(), 0);
+        };
         let id = object_id(page_numbers.number_of(page_of(address)), address);
-        let Some(object) = self.graph.object(address) else { return (String::new(), id) };
+        let Some(object) = self.graph.object(address) else {
+            return (String::new(), id);
+        };
         let text = match self.type_and_name(rank, &object).1 {
             NodeName::Name(name) => self.names.text(name).to_owned(),
             NodeName::Text(text) => self.graph.utf8(text, MAX_STRING_CHARACTERS),

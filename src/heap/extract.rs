@@ -147,7 +147,9 @@ impl Visited {
 
     fn contains(&self, offset: u64) -> bool {
         let slot = (offset / 8) as usize;
-        self.0.get(slot / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
+        self.0
+            .get(slot / 64)
+            .is_some_and(|word| word >> (slot % 64) & 1 == 1)
     }
 }
 
@@ -172,7 +174,8 @@ const CONTEXT_SLOTS: u64 = 16;
 impl<'m> Graph<'m> {
     /// Whether a dictionary's key says that its entry is used.
     fn is_key(&self, key: Tagged) -> bool {
-        key.target().is_none_or(|key| key != self.well_known.undefined && key != self.well_known.the_hole)
+        key.target()
+            .is_none_or(|key| key != self.well_known.undefined && key != self.well_known.the_hole)
     }
 
     /// Calls `visit` with each own named property until it returns true.
@@ -180,34 +183,65 @@ impl<'m> Graph<'m> {
     pub fn find_own_property(&self, object: &Object<'m>, mut visit: impl FnMut(Property) -> bool) {
         if !object.shape.is_dictionary_map() {
             for slot in &self.plan(object).properties {
-                if visit(slot.read(object, || self.object_in(object, JS_PROPERTIES, Kind::PropertyArray))) {
+                if visit(slot.read(object, || {
+                    self.object_in(object, JS_PROPERTIES, Kind::PropertyArray)
+                })) {
                     break;
                 }
             }
             return;
         }
-        let Some(dictionary) = object.pointer(JS_PROPERTIES).and_then(|address| self.object(address)) else { return };
+        let Some(dictionary) = object
+            .pointer(JS_PROPERTIES)
+            .and_then(|address| self.object(address))
+        else {
+            return;
+        };
         match dictionary.kind() {
             Kind::NameDictionary => {
                 let prefix = u64::from(self.layout().properties.name_dictionary_prefix);
                 for entry in HashTable::new(&dictionary, prefix, 3).entries() {
-                    let Some(key) = entry.slot(0).target().filter(|_| self.is_key(entry.slot(0))) else { continue };
-                    let is_accessor = entry.slot(2).smi().unwrap_or(0) as u32 & bits::PROPERTY_IS_ACCESSOR != 0;
-                    if visit(Property { key, value: entry.slot(1), is_accessor, offset: None, is_number: false }) {
+                    let Some(key) = entry
+                        .slot(0)
+                        .target()
+                        .filter(|_| self.is_key(entry.slot(0)))
+                    else {
+                        continue;
+                    };
+                    let is_accessor =
+                        entry.slot(2).smi().unwrap_or(0) as u32 & bits::PROPERTY_IS_ACCESSOR != 0;
+                    if visit(Property {
+                        key,
+                        value: entry.slot(1),
+                        is_accessor,
+                        offset: None,
+                        is_number: false,
+                    }) {
                         return;
                     }
                 }
             }
             Kind::GlobalDictionary => {
                 for entry in HashTable::new(&dictionary, GLOBAL_DICTIONARY_PREFIX, 1).entries() {
-                    let Some(cell) = self.target(entry.slot(0)).filter(|cell| cell.kind() == Kind::PropertyCell) else {
+                    let Some(cell) = self
+                        .target(entry.slot(0))
+                        .filter(|cell| cell.kind() == Kind::PropertyCell)
+                    else {
                         continue;
                     };
-                    let Some(key) = cell.pointer(CELL_NAME) else { continue };
+                    let Some(key) = cell.pointer(CELL_NAME) else {
+                        continue;
+                    };
                     let details = cell.tagged(CELL_DETAILS).smi().unwrap_or(0) as u32;
                     let is_accessor = details & bits::PROPERTY_IS_ACCESSOR != 0;
                     let value = cell.tagged(CELL_VALUE);
-                    if visit(Property { key, value, is_accessor, offset: None, is_number: false }) {
+                    if visit(Property {
+                        key,
+                        value,
+                        is_accessor,
+                        offset: None,
+                        is_number: false,
+                    }) {
                         return;
                     }
                 }
@@ -219,7 +253,14 @@ impl<'m> Graph<'m> {
     /// Hands all edges of `object` to `sink`.
     #[inline]
     pub fn extract(&self, names: &EdgeNames, object: &Object<'m>, sink: &mut impl EdgeSink) {
-        Extraction { graph: self, names, object, sink, visited: Visited([0; MAX_NAMED_SLOTS / 64]) }.run();
+        Extraction {
+            graph: self,
+            names,
+            object,
+            sink,
+            visited: Visited([0; MAX_NAMED_SLOTS / 64]),
+        }
+        .run();
     }
 }
 
@@ -260,22 +301,35 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
 
     /// `SetInternalReference` with a name.
     fn internal(&mut self, name: NameId, offset: u64) {
-        if let Some(target) = self.object.tagged(offset).target().filter(|&target| self.is_essential(target)) {
-            self.sink.edge(EdgeType::Internal, EdgeName::Name(name), target);
+        if let Some(target) = self
+            .object
+            .tagged(offset)
+            .target()
+            .filter(|&target| self.is_essential(target))
+        {
+            self.sink
+                .edge(EdgeType::Internal, EdgeName::Name(name), target);
             self.visited.add(offset);
         }
     }
 
     /// `SetWeakReference` with a name.
     fn weak(&mut self, name: NameId, offset: u64) {
-        if let Some(target) = self.object.tagged(offset).target().filter(|&target| self.is_essential(target)) {
+        if let Some(target) = self
+            .object
+            .tagged(offset)
+            .target()
+            .filter(|&target| self.is_essential(target))
+        {
             self.sink.edge(EdgeType::Weak, EdgeName::Name(name), target);
             self.visited.add(offset);
         }
     }
 
     fn named_fields(&mut self) {
-        let Some(fields) = self.names.fields.get(self.object.kind() as usize) else { return };
+        let Some(fields) = self.names.fields.get(self.object.kind() as usize) else {
+            return;
+        };
         for &(field, name) in fields {
             let offset = u64::from(field.offset);
             if field.weak || self.object.tagged(offset).is_weak() {
@@ -299,25 +353,39 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
     fn array(&mut self, first: u64) {
         let end = match self.object.kind() {
             // Only as many as are in use.
-            Kind::WeakArrayList => (first + 8 * self.object.tagged(16).length()).min(self.object.size()),
+            Kind::WeakArrayList => {
+                (first + 8 * self.object.tagged(16).length()).min(self.object.size())
+            }
             _ => self.object.size(),
         };
         for (index, offset) in (first..end).step_by(8).enumerate() {
             let value = self.object.tagged(offset);
-            let Some(target) = value.target().filter(|&target| self.is_essential(target)) else { continue };
-            let edge_type = if value.is_weak() { EdgeType::Weak } else { EdgeType::Internal };
-            self.sink.edge(edge_type, EdgeName::Decimal(index as u32), target);
+            let Some(target) = value.target().filter(|&target| self.is_essential(target)) else {
+                continue;
+            };
+            let edge_type = if value.is_weak() {
+                EdgeType::Weak
+            } else {
+                EdgeType::Internal
+            };
+            self.sink
+                .edge(edge_type, EdgeName::Decimal(index as u32), target);
         }
     }
 
     fn ephemerons(&mut self) {
         for entry in HashTable::new(self.object, HASH_TABLE_PREFIX, 2).entries() {
             for slot in 0..2 {
-                let Some(target) = entry.slot(slot).target().filter(|&target| self.is_essential(target)) else {
+                let Some(target) = entry
+                    .slot(slot)
+                    .target()
+                    .filter(|&target| self.is_essential(target))
+                else {
                     continue;
                 };
                 let index = (entry.element() + slot) as u32;
-                self.sink.edge(EdgeType::Weak, EdgeName::Decimal(index), target);
+                self.sink
+                    .edge(EdgeType::Weak, EdgeName::Decimal(index), target);
             }
         }
     }
@@ -330,9 +398,14 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         if value.is_weak() {
             self.weak(names.transition, transitions);
         } else {
-            let is_prototype_map =
-                self.object.view().half_word(u64::from(layout.bit_field3)) & bits::IS_PROTOTYPE_MAP != 0;
-            match self.graph.target(value).map(|target| (target.kind(), target.shape.is_fixed_array)) {
+            let is_prototype_map = self.object.view().half_word(u64::from(layout.bit_field3))
+                & bits::IS_PROTOTYPE_MAP
+                != 0;
+            match self
+                .graph
+                .target(value)
+                .map(|target| (target.kind(), target.shape.is_fixed_array))
+            {
                 Some((Kind::TransitionArray, _)) => self.internal(names.transitions, transitions),
                 Some((_, true)) => self.internal(names.transition, transitions),
                 Some(_) if is_prototype_map => self.internal(names.prototype_info, transitions),
@@ -341,12 +414,20 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         }
         self.internal(names.descriptors, u64::from(layout.descriptors));
         self.internal(names.prototype, u64::from(layout.prototype));
-        let instance_type = self.object.view().quarter_word(u64::from(layout.instance_type));
+        let instance_type = self
+            .object
+            .view()
+            .quarter_word(u64::from(layout.instance_type));
         let instances = self.graph.decoder.instance_types.get(instance_type).kind;
         let constructor = self.object.tagged(u64::from(layout.constructor));
-        let name = match (instances, self.graph.target(constructor).map(|target| target.kind())) {
+        let name = match (
+            instances,
+            self.graph.target(constructor).map(|target| target.kind()),
+        ) {
             (Kind::Context | Kind::NativeContext, _) => names.native_context,
-            (Kind::Map, _) if self.graph.layout().snapshot.meta_map_has_native_context => names.native_context,
+            (Kind::Map, _) if self.graph.layout().snapshot.meta_map_has_native_context => {
+                names.native_context
+            }
             (_, Some(Kind::Map)) => names.back_pointer,
             (_, Some(Kind::FunctionTemplateInfo)) => names.constructor_function_data,
             _ => names.constructor,
@@ -357,9 +438,16 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
 
     fn context(&mut self) {
         let is_native = self.object.kind() == Kind::NativeContext;
-        let scope_info = self.object.pointer(CONTEXT_SLOTS as u16).and_then(|address| self.graph.object(address));
-        let scope = scope_info.as_ref().and_then(|object| self.graph.scope_info(object));
-        let has_extension = scope.as_ref().is_some_and(|scope| scope.has_extension_slot());
+        let scope_info = self
+            .object
+            .pointer(CONTEXT_SLOTS as u16)
+            .and_then(|address| self.graph.object(address));
+        let scope = scope_info
+            .as_ref()
+            .and_then(|object| self.graph.scope_info(object));
+        let has_extension = scope
+            .as_ref()
+            .is_some_and(|scope| scope.has_extension_slot());
         if let (Some(object), Some(scope)) = (scope_info, scope)
             && self.is_declaration_context(&scope)
         {
@@ -377,7 +465,13 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
 
     /// `Context::is_declaration_context`, src/objects/contexts.cc.
     fn is_declaration_context(&self, scope: &super::size::ScopeInfo) -> bool {
-        match self.graph.decoder.instance_types.get(self.object.shape.instance_type).class {
+        match self
+            .graph
+            .decoder
+            .instance_types
+            .get(self.object.shape.instance_type)
+            .class
+        {
             "FunctionContext" | "ScriptContext" | "ModuleContext" => true,
             "EvalContext" => scope.flags & bits::SCOPE_IS_STRICT != 0,
             "BlockContext" => scope.flags & bits::SCOPE_IS_DECLARATION != 0,
@@ -393,9 +487,19 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
                     self.context_slot(name, header + local);
                 }
             }
-        } else if let Some(table) = object.tagged(scope.names()).strong().and_then(|table| self.graph.object(table)) {
+        } else if let Some(table) = object
+            .tagged(scope.names())
+            .strong()
+            .and_then(|table| self.graph.object(table))
+        {
             for entry in HashTable::new(&table, HASH_TABLE_PREFIX, 2).entries() {
-                let Some(name) = entry.slot(0).strong().filter(|_| self.graph.is_key(entry.slot(0))) else { continue };
+                let Some(name) = entry
+                    .slot(0)
+                    .strong()
+                    .filter(|_| self.graph.is_key(entry.slot(0)))
+                else {
+                    continue;
+                };
                 self.context_slot(name, header + entry.slot(1).length());
             }
         }
@@ -410,7 +514,8 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
     fn context_slot(&mut self, name: Address, slot: u64) {
         let offset = CONTEXT_SLOTS + 8 * slot;
         if let Some(target) = self.object.tagged(offset).target() {
-            self.sink.edge(EdgeType::Context, EdgeName::Key(name), target);
+            self.sink
+                .edge(EdgeType::Context, EdgeName::Key(name), target);
             self.visited.add(offset);
         }
     }
@@ -418,11 +523,17 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
     fn native_context_slots(&mut self) {
         let weak = weak_slots(self.graph.layout(), self.object);
         for offset in (CONTEXT_SLOTS + 24..weak.start).step_by(8) {
-            let Some(target) = self.object.tagged(offset).target().filter(|&target| self.is_essential(target)) else {
+            let Some(target) = self
+                .object
+                .tagged(offset)
+                .target()
+                .filter(|&target| self.is_essential(target))
+            else {
                 continue;
             };
             let slot = ((offset - CONTEXT_SLOTS) / 8) as u32;
-            self.sink.edge(EdgeType::Internal, EdgeName::Decimal(slot), target);
+            self.sink
+                .edge(EdgeType::Internal, EdgeName::Decimal(slot), target);
             self.visited.add(offset);
         }
     }
@@ -434,17 +545,33 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         let layout = self.graph.layout();
         let map = self.graph.object(self.object.shape.map);
         let meta_map = map.and_then(|map| self.graph.object(map.shape.map));
-        let context = meta_map.and_then(|map| self.graph.object_in(&map, layout.map.constructor, Kind::NativeContext));
+        let context = meta_map.and_then(|map| {
+            self.graph
+                .object_in(&map, layout.map.constructor, Kind::NativeContext)
+        });
         let Some(context) = context else { return };
-        self.sink.edge(EdgeType::Shortcut, EdgeName::Name(self.names.native_context), context.address);
+        self.sink.edge(
+            EdgeType::Shortcut,
+            EdgeName::Name(self.names.native_context),
+            context.address,
+        );
         if let Some(global) = context.tagged(CONTEXT_SLOTS + 16).strong() {
-            self.sink.edge(EdgeType::Shortcut, EdgeName::Name(self.names.global_object), global);
+            self.sink.edge(
+                EdgeType::Shortcut,
+                EdgeName::Name(self.names.global_object),
+                global,
+            );
         }
     }
 
     fn code(&mut self) {
         let code = &self.graph.layout().code;
-        if self.object.tagged(u64::from(code.instruction_stream)).strong().is_some() {
+        if self
+            .object
+            .tagged(u64::from(code.instruction_stream))
+            .strong()
+            .is_some()
+        {
             self.code_metadata();
         }
     }
@@ -458,7 +585,10 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
     /// `ExtractCodeReferences`: what the two slots are depends on the code's kind.
     fn code_metadata(&mut self) {
         let code = &self.graph.layout().code;
-        let (deoptimization, positions) = (u64::from(code.deoptimization_data), u64::from(code.position_table));
+        let (deoptimization, positions) = (
+            u64::from(code.deoptimization_data),
+            u64::from(code.position_table),
+        );
         let kind = self.object.view().half_word(u64::from(code.flags)) & CODE_KIND_MASK;
         if kind == code.baseline {
             self.internal(self.names.interpreter_data, deoptimization);
@@ -473,14 +603,23 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         let plan = self.graph.plan(self.object);
         self.properties(&plan);
         self.elements();
-        self.property(EdgeType::Property, self.graph.well_known.proto_string, plan.prototype, None);
+        self.property(
+            EdgeType::Property,
+            self.graph.well_known.proto_string,
+            plan.prototype,
+            None,
+        );
         match self.object.kind() {
             Kind::JsFunction => self.function(),
             Kind::JsBoundFunction => self.bound_arguments(),
             Kind::JsArrayBuffer => {
-                let memory = self.object.view().word(u64::from(self.graph.layout().buffer.backing_store));
+                let memory = self
+                    .object
+                    .view()
+                    .word(u64::from(self.graph.layout().buffer.backing_store));
                 if memory != 0 {
-                    self.sink.native_edge(EdgeName::Name(self.names.backing_store), memory);
+                    self.sink
+                        .native_edge(EdgeName::Name(self.names.backing_store), memory);
                 }
             }
             _ => {}
@@ -501,7 +640,9 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         let mut property_array = None;
         for slot in plan.properties.iter().filter(|slot| !slot.is_number) {
             let property = slot.read(self.object, || {
-                *property_array.get_or_insert_with(|| graph.object_in(self.object, JS_PROPERTIES, Kind::PropertyArray))
+                *property_array.get_or_insert_with(|| {
+                    graph.object_in(self.object, JS_PROPERTIES, Kind::PropertyArray)
+                })
             });
             self.own_property(slot.edge_type, property);
         }
@@ -518,21 +659,36 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
 
     /// `ExtractAccessorPairProperty`.
     fn accessor(&mut self, edge_type: EdgeType, property: Property) {
-        let Some(pair) = self.graph.target(property.value).filter(|pair| pair.kind() == Kind::AccessorPair) else {
+        let Some(pair) = self
+            .graph
+            .target(property.value)
+            .filter(|pair| pair.kind() == Kind::AccessorPair)
+        else {
             return;
         };
         self.property(edge_type, property.key, property.value, property.offset);
-        for (part, offset) in [(AccessorPart::Getter, ACCESSOR_GETTER), (AccessorPart::Setter, ACCESSOR_SETTER)] {
-            let Some(function) = self.graph.target(pair.tagged(offset)) else { continue };
+        for (part, offset) in [
+            (AccessorPart::Getter, ACCESSOR_GETTER),
+            (AccessorPart::Setter, ACCESSOR_SETTER),
+        ] {
+            let Some(function) = self.graph.target(pair.tagged(offset)) else {
+                continue;
+            };
             if function.kind() != Kind::Oddball {
-                self.sink.edge(edge_type, EdgeName::Accessor(part, property.key), function.address);
+                self.sink.edge(
+                    edge_type,
+                    EdgeName::Accessor(part, property.key),
+                    function.address,
+                );
             }
         }
     }
 
     fn elements(&mut self) {
         let kind = self.object.shape.elements_kind();
-        let Some(elements) = self.object.pointer(JS_ELEMENTS) else { return };
+        let Some(elements) = self.object.pointer(JS_ELEMENTS) else {
+            return;
+        };
         if kind == PACKED_ELEMENTS || kind == HOLEY_ELEMENTS {
             if self.graph.well_known.is_essential(elements)
                 && let Some(elements) = self.graph.object(elements)
@@ -540,14 +696,18 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
                 self.fast_elements(&elements);
             }
         } else if kind == self.graph.layout().properties.dictionary_elements
-            && let Some(dictionary) = self.graph.object(elements).filter(|found| found.kind() == Kind::NumberDictionary)
+            && let Some(dictionary) = self
+                .graph
+                .object(elements)
+                .filter(|found| found.kind() == Kind::NumberDictionary)
         {
             for entry in HashTable::new(&dictionary, NUMBER_DICTIONARY_PREFIX, 3).entries() {
                 let key = entry.slot(0);
                 if let (true, Some(target)) = (self.graph.is_key(key), entry.slot(1).target())
                     && let Some(index) = self.graph.element_index(key)
                 {
-                    self.sink.edge(EdgeType::Element, EdgeName::Index(index), target);
+                    self.sink
+                        .edge(EdgeType::Element, EdgeName::Index(index), target);
                 }
             }
         }
@@ -562,7 +722,8 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
             if let Some(target) = elements.tagged(16 + 8 * index).target()
                 && target != self.graph.well_known.the_hole
             {
-                self.sink.edge(EdgeType::Element, EdgeName::Index(index as u32), target);
+                self.sink
+                    .edge(EdgeType::Element, EdgeName::Index(index as u32), target);
             }
         }
     }
@@ -574,18 +735,29 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
             match self.graph.target(self.object.tagged(offset)) {
                 Some(map) if map.kind() == Kind::Map => {
                     let key = self.graph.well_known.prototype_string;
-                    self.property(EdgeType::Property, key, self.prototype_of_instances(&map), None);
+                    self.property(
+                        EdgeType::Property,
+                        key,
+                        self.prototype_of_instances(&map),
+                        None,
+                    );
                     self.internal(self.names.initial_map, offset);
                 }
                 Some(prototype) if prototype.address != self.graph.well_known.the_hole => {
                     let key = self.graph.well_known.prototype_string;
-                    self.property(EdgeType::Property, key, self.object.tagged(offset), Some(offset));
+                    self.property(
+                        EdgeType::Property,
+                        key,
+                        self.object.tagged(offset),
+                        Some(offset),
+                    );
                 }
                 _ => {}
             }
         }
         if let Some(code) = self.graph.code_in_dispatch_table(self.object) {
-            self.sink.edge(EdgeType::Internal, EdgeName::Name(self.names.code), code);
+            self.sink
+                .edge(EdgeType::Internal, EdgeName::Name(self.names.code), code);
         }
     }
 
@@ -602,12 +774,20 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
     }
 
     fn bound_arguments(&mut self) {
-        let Some(arguments) = self.object.pointer(BOUND_ARGUMENTS).and_then(|address| self.graph.object(address)) else {
+        let Some(arguments) = self
+            .object
+            .pointer(BOUND_ARGUMENTS)
+            .and_then(|address| self.graph.object(address))
+        else {
             return;
         };
         for index in 0..arguments.tagged(8).length() {
             if let Some(target) = arguments.tagged(16 + 8 * index).target() {
-                self.sink.edge(EdgeType::Shortcut, EdgeName::BoundArgument(index as u32), target);
+                self.sink.edge(
+                    EdgeType::Shortcut,
+                    EdgeName::BoundArgument(index as u32),
+                    target,
+                );
             }
         }
     }
@@ -619,24 +799,30 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         }
         let slots = tagged_slots(self.graph.layout(), self.object);
         let left_out = match self.object.kind() {
-            Kind::NativeContext | Kind::AllocationSite | Kind::JsFinalizationRegistry | Kind::CodeDataContainer => {
-                weak_slots(self.graph.layout(), self.object)
-            }
+            Kind::NativeContext
+            | Kind::AllocationSite
+            | Kind::JsFinalizationRegistry
+            | Kind::CodeDataContainer => weak_slots(self.graph.layout(), self.object),
             _ => 0..0,
         };
         let mut index = if self.visited.contains(0) { 0 } else { 1 };
         for offset in (slots.start..slots.end).step_by(8) {
             let value = self.object.tagged(offset);
-            let Some(target) = value.target() else { continue };
+            let Some(target) = value.target() else {
+                continue;
+            };
             let is_essential = self.is_essential(target);
-            if self.visited.contains(offset) || is_essential && !self.graph.pages.is_marked(target) {
+            if self.visited.contains(offset) || is_essential && !self.graph.pages.is_marked(target)
+            {
                 continue;
             }
             if is_essential && !left_out.contains(&offset) {
                 if value.is_weak() {
-                    self.sink.edge(EdgeType::Weak, EdgeName::Decimal(index), target);
+                    self.sink
+                        .edge(EdgeType::Weak, EdgeName::Decimal(index), target);
                 } else {
-                    self.sink.edge(EdgeType::Hidden, EdgeName::Index(index), target);
+                    self.sink
+                        .edge(EdgeType::Hidden, EdgeName::Index(index), target);
                 }
             }
             index += 1;
@@ -645,7 +831,10 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
 
     fn all_slots_have_edges(&self) -> bool {
         match self.object.kind() {
-            Kind::EphemeronHashTable | Kind::WeakFixedArray | Kind::WeakArrayList | Kind::DescriptorArray => true,
+            Kind::EphemeronHashTable
+            | Kind::WeakFixedArray
+            | Kind::WeakArrayList
+            | Kind::DescriptorArray => true,
             _ => self.object.shape.is_fixed_array,
         }
     }

@@ -37,14 +37,24 @@ pub struct Graph<'m> {
 
 impl<'m> Graph<'m> {
     /// Marks and numbers what the isolate at `isolate` holds.
-    pub fn read(memory: &'m Memory<'m>, isolate: Address, layout: &'static Layout) -> Result<Graph<'m>, HeapError> {
+    pub fn read(
+        memory: &'m Memory<'m>,
+        isolate: Address,
+        layout: &'static Layout,
+    ) -> Result<Graph<'m>, HeapError> {
         let decoder = Decoder::new(memory, layout);
         let table = RootTable::read(&decoder, isolate);
-        let well_known = WellKnown::find(&decoder, &table).ok_or(HeapError::NotAnIsolate { isolate })?;
+        let well_known =
+            WellKnown::find(&decoder, &table).ok_or(HeapError::NotAnIsolate { isolate })?;
         let dispatch_table = DispatchTable::find(&decoder, isolate);
         let mut marker = Marker::new(&decoder, dispatch_table);
         let roots = RootFinder::new(&decoder, isolate).mark_from_roots(&table, &mut marker);
-        let Marked { mut pages, ephemeron_tables, native_contexts, skipped } = marker.finish();
+        let Marked {
+            mut pages,
+            ephemeron_tables,
+            native_contexts,
+            skipped,
+        } = marker.finish();
         let count = pages.rank();
         Ok(Graph {
             decoder,
@@ -76,7 +86,8 @@ impl<'m> Graph<'m> {
 
     /// What the slot of `object` at `offset` holds strongly, if it is of that kind.
     pub fn object_in(&self, object: &Object<'m>, offset: u16, kind: Kind) -> Option<Object<'m>> {
-        self.object(object.pointer(offset)?).filter(|target| target.kind() == kind)
+        self.object(object.pointer(offset)?)
+            .filter(|target| target.kind() == kind)
     }
 
     /// The object that `value` points to.
@@ -86,13 +97,16 @@ impl<'m> Graph<'m> {
 
     /// Whether `address` lies in the read-only space.
     pub fn is_read_only(&self, address: Address) -> bool {
-        self.pages.find(address).is_some_and(|page| self.pages.page(page).read_only)
+        self.pages
+            .find(address)
+            .is_some_and(|page| self.pages.page(page).read_only)
     }
 
     /// All marked objects in the order of their ranks. `None` is one that ceased to be an object after it was marked.
     pub fn objects(&self) -> impl Iterator<Item = Option<Object<'m>>> + '_ {
         self.pages.iter().flat_map(move |page| {
-            page.marked().map(move |address| self.decoder.object(address, page.view(address)?))
+            page.marked()
+                .map(move |address| self.decoder.object(address, page.view(address)?))
         })
     }
 

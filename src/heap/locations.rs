@@ -50,7 +50,11 @@ impl Locator {
             return location;
         }
         let found = graph.constructor_name(object);
-        let holds_for_map = found.as_ref().map_or(!object.shape.is_dictionary_map(), |found| found.holds_for_map);
+        let holds_for_map = found
+            .as_ref()
+            .map_or(!object.shape.is_dictionary_map(), |found| {
+                found.holds_for_map
+            });
         let constructor = found.and_then(|found| found.constructor);
         let location = constructor.and_then(|constructor| self.of_function(graph, &constructor));
         if holds_for_map {
@@ -81,17 +85,28 @@ impl Locator {
         let layout = &graph.layout().script;
         let position = graph.start_position(shared)?;
         let id = script.tagged(u64::from(layout.id)).length();
-        if self.line_starts.len() >= REMEMBERED_SCRIPTS && !self.line_starts.contains_key(&script.address) {
+        if self.line_starts.len() >= REMEMBERED_SCRIPTS
+            && !self.line_starts.contains_key(&script.address)
+        {
             self.line_starts.clear();
         }
-        let starts = self.line_starts.entry(script.address).or_insert_with(|| line_starts(graph, &script));
-        let line = starts.partition_point(|&start| start <= position).checked_sub(1)?;
+        let starts = self
+            .line_starts
+            .entry(script.address)
+            .or_insert_with(|| line_starts(graph, &script));
+        let line = starts
+            .partition_point(|&start| start <= position)
+            .checked_sub(1)?;
         let mut column = u64::from(position - starts[line]);
         if line == 0 {
             column += script.tagged(u64::from(layout.column_offset)).length();
         }
         let line = line as u64 + script.tagged(u64::from(layout.line_offset)).length();
-        Some(Location { script: id, line, column })
+        Some(Location {
+            script: id,
+            line,
+            column,
+        })
     }
 }
 
@@ -118,13 +133,20 @@ impl<'m> Graph<'m> {
     /// `SharedFunctionInfo::StartPosition`, src/objects/shared-function-info.cc.
     fn start_position(&self, shared: &Object<'m>) -> Option<u32> {
         let layout = &self.layout().function;
-        let holder = shared.pointer(layout.name_or_scope_info).and_then(|holder| self.object(holder));
+        let holder = shared
+            .pointer(layout.name_or_scope_info)
+            .and_then(|holder| self.object(holder));
         if let Some(holder) = holder
-            && let Some(offset) = self.scope_info(&holder).and_then(|scope| scope.start_position())
+            && let Some(offset) = self
+                .scope_info(&holder)
+                .and_then(|scope| scope.start_position())
         {
             return Some(holder.tagged(offset).length() as u32);
         }
         let data = self.uncompiled_data(shared)?;
-        Some(data.view().half_word(u64::from(layout.uncompiled_start_position)))
+        Some(
+            data.view()
+                .half_word(u64::from(layout.uncompiled_start_position)),
+        )
     }
 }

@@ -27,7 +27,7 @@ pub struct Marker<'a, 'm> {
     overflown: bool,
     ephemeron_tables: Vec<Address>,
     native_contexts: Vec<Address>,
-    marked_any: bool,
+    visited_any: bool,
     skipped: u64,
 }
 
@@ -57,7 +57,7 @@ impl<'a, 'm> Marker<'a, 'm> {
             overflown: false,
             ephemeron_tables: Vec::new(),
             native_contexts: Vec::new(),
-            marked_any: false,
+            visited_any: false,
             skipped: 0,
         }
     }
@@ -65,11 +65,12 @@ impl<'a, 'm> Marker<'a, 'm> {
     /// Marks the object at `address`, if it looks like one, and later what it leads to.
     #[inline]
     pub fn mark(&mut self, address: Address) {
-        let Some(page) = self.pages.find_or_touch(self.decoder.memory, address) else { return };
+        let Some(page) = self.pages.find_or_touch(self.decoder.memory, address) else {
+            return;
+        };
         if self.pages.page(page).view(address).is_none() || !self.pages.mark(page, address) {
             return;
         }
-        self.marked_any = true;
         if self.stack.len() < STACK_CAPACITY {
             self.stack.push(address);
         } else {
@@ -81,10 +82,12 @@ impl<'a, 'm> Marker<'a, 'm> {
     /// Marks everything that can be reached from what is marked.
     pub fn mark_reachable(&mut self) {
         loop {
+            // A value that is no object loses its mark again, so only a visit is progress.
+            self.visited_any = false;
             self.mark_strongly_reachable();
-            self.marked_any = false;
             self.mark_ephemeron_values();
-            if !self.marked_any {
+            self.mark_strongly_reachable();
+            if !self.visited_any {
                 break;
             }
         }
@@ -114,16 +117,26 @@ impl<'a, 'm> Marker<'a, 'm> {
     /// Whether a word that points to `address` may be taken for a reference although nobody says it is one: it must be an
     /// object, not yet marked, and not lie within a marked one.
     pub fn is_candidate(&mut self, address: Address) -> bool {
-        let Some(page) = self.pages.find_or_touch(self.decoder.memory, address) else { return false };
+        let Some(page) = self.pages.find_or_touch(self.decoder.memory, address) else {
+            return false;
+        };
         let page = self.pages.page(page);
-        let Some(run) = page.view(address) else { return false };
-        if self.decoder.object(address, run).is_none_or(|object| object.kind() == Kind::Filler) {
+        let Some(run) = page.view(address) else {
+            return false;
+        };
+        if self
+            .decoder
+            .object(address, run)
+            .is_none_or(|object| object.kind() == Kind::Filler)
+        {
             return false;
         }
         match page.marked_before(address) {
             None => true,
             Some(before) => {
-                let object = page.view(before).and_then(|run| self.decoder.object(before, run));
+                let object = page
+                    .view(before)
+                    .and_then(|run| self.decoder.object(before, run));
                 object.is_none_or(|object| before + object.size() <= address)
             }
         }
@@ -157,8 +170,14 @@ impl<'a, 'm> Marker<'a, 'm> {
     fn drain_stack(&mut self) {
         loop {
             while self.prefetched_count < PREFETCHED {
-                let Some(address) = self.stack.pop() else { break };
-                if let Some(view) = self.pages.find(address).and_then(|page| self.pages.page(page).view(address)) {
+                let Some(address) = self.stack.pop() else {
+                    break;
+                };
+                if let Some(view) = self
+                    .pages
+                    .find(address)
+                    .and_then(|page| self.pages.page(page).view(address))
+                {
                     view.prefetch();
                 }
                 self.prefetched[(self.oldest + self.prefetched_count) % PREFETCHED] = address;
@@ -177,7 +196,10 @@ impl<'a, 'm> Marker<'a, 'm> {
     #[inline]
     fn visit(&mut self, address: Address) {
         match self.object(address) {
-            Some(object) => self.visit_slots(&object),
+            Some(object) => {
+                self.visited_any = true;
+                self.visit_slots(&object);
+            }
             None => {
                 self.pages.unmark(address);
                 self.skipped += 1;
@@ -201,7 +223,10 @@ impl<'a, 'm> Marker<'a, 'm> {
             }
             Kind::NativeContext => self.native_contexts.push(object.address),
             Kind::JsFunction => {
-                if let Some(code) = self.dispatch_table.and_then(|table| table.code_of(self.decoder, object)) {
+                if let Some(code) = self
+                    .dispatch_table
+                    .and_then(|table| table.code_of(self.decoder, object))
+                {
                     self.mark(code);
                 }
             }
@@ -223,7 +248,9 @@ impl<'a, 'm> Marker<'a, 'm> {
     /// Marks the values of ephemerons whose table and key are marked.
     fn mark_ephemeron_values(&mut self) {
         for index in 0..self.ephemeron_tables.len() {
-            let Some(table) = self.object(self.ephemeron_tables[index]) else { continue };
+            let Some(table) = self.object(self.ephemeron_tables[index]) else {
+                continue;
+            };
             for entry in HashTable::new(&table, 3, 2).entries() {
                 let (key, value): (Tagged, Tagged) = (entry.slot(0), entry.slot(1));
                 if let (Some(key), Some(value)) = (key.target(), value.strong())

@@ -62,7 +62,10 @@ impl Memory<'static> {
     /// Every byte of `mappings` must stay mapped and readable as long as the result or a [`View`] of it lives. Other threads
     /// may write to it meanwhile; what is read then is stale or torn, which every reader of a heap must bear anyway.
     pub unsafe fn of_this_process(mappings: &[Mapping]) -> Memory<'static> {
-        Memory::new(mappings.iter().map(|mapping| Segment { mapping: *mapping, host: mapping.start as *const u8 }))
+        Memory::new(mappings.iter().map(|mapping| Segment {
+            mapping: *mapping,
+            host: mapping.start as *const u8,
+        }))
     }
 }
 
@@ -70,16 +73,25 @@ impl<'m> Memory<'m> {
     /// A stored image: each mapping with its bytes. A mapping ends where its bytes end.
     pub fn of_image(image: &'m [(Mapping, Vec<u8>)]) -> Memory<'m> {
         Memory::new(image.iter().map(|(mapping, bytes)| {
-            let end = mapping.end.min(mapping.start.saturating_add(bytes.len() as u64));
-            Segment { mapping: Mapping { end, ..*mapping }, host: bytes.as_ptr() }
+            let end = mapping
+                .end
+                .min(mapping.start.saturating_add(bytes.len() as u64));
+            Segment {
+                mapping: Mapping { end, ..*mapping },
+                host: bytes.as_ptr(),
+            }
         }))
     }
 
     fn new(segments: impl Iterator<Item = Segment>) -> Memory<'m> {
-        let mut segments: Vec<Segment> =
-            segments.filter(|segment| segment.mapping.start < segment.mapping.end).collect();
+        let mut segments: Vec<Segment> = segments
+            .filter(|segment| segment.mapping.start < segment.mapping.end)
+            .collect();
         segments.sort_by_key(|segment| segment.mapping.start);
-        Memory { segments, image: PhantomData }
+        Memory {
+            segments,
+            image: PhantomData,
+        }
     }
 
     /// The mapping that holds `address`.
@@ -106,13 +118,20 @@ impl<'m> Memory<'m> {
         let host = first.host.wrapping_add(offset as usize);
         let mut end = first.mapping.end;
         for next in &self.segments[index + 1..] {
-            let contiguous = first.host.wrapping_add((next.mapping.start - first.mapping.start) as usize) == next.host;
+            let contiguous = first
+                .host
+                .wrapping_add((next.mapping.start - first.mapping.start) as usize)
+                == next.host;
             if next.mapping.start != end || !contiguous {
                 break;
             }
             end = next.mapping.end;
         }
-        Some(View { host, length: (end - address) as usize, image: PhantomData })
+        Some(View {
+            host,
+            length: (end - address) as usize,
+            image: PhantomData,
+        })
     }
 
     /// The word at `address`.
@@ -121,14 +140,21 @@ impl<'m> Memory<'m> {
     }
 
     fn segment(&self, address: Address) -> Option<usize> {
-        let index = self.segments.partition_point(|segment| segment.mapping.start <= address).checked_sub(1)?;
+        let index = self
+            .segments
+            .partition_point(|segment| segment.mapping.start <= address)
+            .checked_sub(1)?;
         (address < self.segments[index].mapping.end).then_some(index)
     }
 }
 
 impl<'m> View<'m> {
     /// Nothing.
-    pub const EMPTY: View<'static> = View { host: std::ptr::null(), length: 0, image: PhantomData };
+    pub const EMPTY: View<'static> = View {
+        host: std::ptr::null(),
+        length: 0,
+        image: PhantomData,
+    };
 
     /// Its length in bytes.
     #[inline]
@@ -145,14 +171,21 @@ impl<'m> View<'m> {
     /// Its first `length` bytes, or all if it has fewer.
     #[inline]
     pub fn truncated(self, length: u64) -> View<'m> {
-        View { length: self.length.min(length as usize), ..self }
+        View {
+            length: self.length.min(length as usize),
+            ..self
+        }
     }
 
     /// What follows `offset`.
     #[inline]
     pub fn from(self, offset: u64) -> View<'m> {
         let skipped = self.length.min(offset as usize);
-        View { host: self.host.wrapping_add(skipped), length: self.length - skipped, ..self }
+        View {
+            host: self.host.wrapping_add(skipped),
+            length: self.length - skipped,
+            ..self
+        }
     }
 
     /// The eight bytes at `offset`, or 0 beyond the end.
@@ -200,7 +233,9 @@ impl<'m> View<'m> {
 
     #[inline]
     fn read<T: Copy + Default>(&self, offset: u64) -> T {
-        let fits = (offset as usize).checked_add(size_of::<T>()).is_some_and(|end| end <= self.length);
+        let fits = (offset as usize)
+            .checked_add(size_of::<T>())
+            .is_some_and(|end| end <= self.length);
         if !fits {
             return T::default();
         }
@@ -215,7 +250,12 @@ mod tests {
     use super::*;
 
     fn mapping(start: Address, end: Address) -> Mapping {
-        Mapping { start, end, writable_or_executable: true, content: Content::Heap }
+        Mapping {
+            start,
+            end,
+            writable_or_executable: true,
+            content: Content::Heap,
+        }
     }
 
     #[test]
@@ -223,7 +263,10 @@ mod tests {
         let image = [(mapping(0x10000, 0x11000), vec![0xff; 0x1000])];
         let memory = Memory::of_image(&image);
         let view = memory.view(0x10ff0, 16).unwrap();
-        assert_eq!((view.word(8), view.word(9), view.word(u64::MAX)), (u64::MAX, 0, 0));
+        assert_eq!(
+            (view.word(8), view.word(9), view.word(u64::MAX)),
+            (u64::MAX, 0, 0)
+        );
         assert!(memory.view(0x10ff0, 17).is_none());
         assert!(memory.view(0x11000, 1).is_none());
         assert!(memory.view(0xffff, 1).is_none());
@@ -239,8 +282,14 @@ mod tests {
 
     #[test]
     fn mappings_that_touch_are_one_stretch_only_if_their_bytes_do() {
-        let image = [(mapping(0x10000, 0x11000), vec![1; 0x1000]), (mapping(0x11000, 0x12000), vec![2; 0x1000])];
+        let image = [
+            (mapping(0x10000, 0x11000), vec![1; 0x1000]),
+            (mapping(0x11000, 0x12000), vec![2; 0x1000]),
+        ];
         let memory = Memory::of_image(&image);
-        assert!(memory.run(0x10000).unwrap().len() == 0x1000 || memory.run(0x10000).unwrap().byte(0x1000) == 2);
+        assert!(
+            memory.run(0x10000).unwrap().len() == 0x1000
+                || memory.run(0x10000).unwrap().byte(0x1000) == 2
+        );
     }
 }

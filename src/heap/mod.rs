@@ -23,7 +23,11 @@ pub mod pages;
 pub mod plan;
 pub mod roots;
 pub mod size;
+#[cfg(test)]
+mod synthetic;
 pub mod tagged;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use self::graph::Graph;
@@ -36,7 +40,9 @@ use std::io::Write;
 #[derive(Debug, thiserror::Error)]
 pub enum HeapError {
     /// What the isolate must have is not where the layout says.
-    #[error("there is no V8 heap of the expected layout at {isolate:#x}: take the snapshot over the inspector instead")]
+    #[error(
+        "there is no V8 heap of the expected layout at {isolate:#x}: take the snapshot over the inspector instead"
+    )]
     NotAnIsolate {
         /// Where the isolate was said to be.
         isolate: Address,

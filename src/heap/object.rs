@@ -163,7 +163,10 @@ impl<'m> Decoder<'m> {
         let meta_map = self.map_view(Tagged(view.word(0)).strong()?)?;
         let meta_meta_map = self.map_view(Tagged(meta_map.word(0)).strong()?)?;
         for view in [meta_map, meta_meta_map] {
-            let kind = self.instance_types.get(view.quarter_word(u64::from(layout.instance_type))).kind;
+            let kind = self
+                .instance_types
+                .get(view.quarter_word(u64::from(layout.instance_type)))
+                .kind;
             if kind != Kind::Map {
                 return None;
             }
@@ -187,7 +190,8 @@ impl<'m> Decoder<'m> {
         if !map.is_multiple_of(8) {
             return None;
         }
-        self.memory.view(map, u64::from(self.layout.map.transitions) + 8)
+        self.memory
+            .view(map, u64::from(self.layout.map.transitions) + 8)
     }
 
     /// The object at `address`, of which `run` is everything readable from there on.
@@ -199,7 +203,11 @@ impl<'m> Decoder<'m> {
             words => u64::from(words) * 8,
         };
         let fits = size >= 8 && size <= run.len() && address.is_multiple_of(8);
-        fits.then(|| Object { address, shape, view: run.truncated(size) })
+        fits.then(|| Object {
+            address,
+            shape,
+            view: run.truncated(size),
+        })
     }
 
     /// The object at `address`, found without a page: for the few that are read before marking.

@@ -99,14 +99,17 @@ impl<'m> Page<'m> {
 
     /// The addresses of the marked objects, ascending.
     pub fn marked(&self) -> impl Iterator<Item = Address> + '_ {
-        self.marks.iter().enumerate().flat_map(move |(index, &word)| {
-            let mut rest = word;
-            std::iter::from_fn(move || {
-                let position = (rest != 0).then(|| rest.trailing_zeros())?;
-                rest &= rest - 1;
-                Some(self.start + ((index as u64 * 64 + u64::from(position)) << 3))
+        self.marks
+            .iter()
+            .enumerate()
+            .flat_map(move |(index, &word)| {
+                let mut rest = word;
+                std::iter::from_fn(move || {
+                    let position = (rest != 0).then(|| rest.trailing_zeros())?;
+                    rest &= rest - 1;
+                    Some(self.start + ((index as u64 * 64 + u64::from(position)) << 3))
+                })
             })
-        })
     }
 
     /// The nearest marked object at or before `address`.
@@ -125,7 +128,11 @@ impl<'m> Page<'m> {
 impl<'m> Pages<'m> {
     /// No pages.
     pub fn new() -> Pages<'m> {
-        Pages { pages: Vec::new(), table: vec![0; 1 << 10], count: 0 }
+        Pages {
+            pages: Vec::new(),
+            table: vec![0; 1 << 10],
+            count: 0,
+        }
     }
 
     #[inline]
@@ -159,7 +166,9 @@ impl<'m> Pages<'m> {
 
     #[cold]
     fn touch(&mut self, memory: &Memory<'m>, address: Address) -> Option<PageIndex> {
-        memory.mapping(address).filter(|mapping| mapping.content == Content::Heap)?;
+        memory
+            .mapping(address)
+            .filter(|mapping| mapping.content == Content::Heap)?;
         self.pages.push(Page::new(memory, address));
         let index = self.pages.len() as u32 - 1;
         if self.pages.len() * 2 > self.table.len() {
@@ -255,7 +264,10 @@ impl<'m> Pages<'m> {
             let mut within = 0u16;
             for (words, rank) in page.marks.chunks(RANK_WORDS).zip(page.ranks.iter_mut()) {
                 *rank = within;
-                within += words.iter().map(|word| word.count_ones() as u16).sum::<u16>();
+                within += words
+                    .iter()
+                    .map(|word| word.count_ones() as u16)
+                    .sum::<u16>();
             }
             count += u32::from(within);
         }
@@ -265,7 +277,10 @@ impl<'m> Pages<'m> {
 
     /// The object of that number.
     pub fn address_of(&self, rank: u32) -> Option<Address> {
-        let index = self.pages.partition_point(|page| page.first_rank <= rank).checked_sub(1)?;
+        let index = self
+            .pages
+            .partition_point(|page| page.first_rank <= rank)
+            .checked_sub(1)?;
         let page = &self.pages[index];
         page.marked().nth((rank - page.first_rank) as usize)
     }
@@ -279,7 +294,9 @@ impl<'m> Pages<'m> {
         if bits & mask == 0 {
             return None;
         }
-        let mut rank = page.first_rank + u32::from(page.ranks[word / RANK_WORDS]) + (bits & (mask - 1)).count_ones();
+        let mut rank = page.first_rank
+            + u32::from(page.ranks[word / RANK_WORDS])
+            + (bits & (mask - 1)).count_ones();
         if word % RANK_WORDS == 1 {
             rank += page.marks[word - 1].count_ones();
         }
@@ -300,7 +317,15 @@ mod tests {
 
     fn heap(start: Address, length: usize) -> (Mapping, Vec<u8>) {
         let end = start + length as u64;
-        (Mapping { start, end, writable_or_executable: true, content: Content::Heap }, vec![0; length])
+        (
+            Mapping {
+                start,
+                end,
+                writable_or_executable: true,
+                content: Content::Heap,
+            },
+            vec![0; length],
+        )
     }
 
     #[test]
@@ -308,7 +333,9 @@ mod tests {
         let image = [heap(0x4_0000, 0x8_0000)];
         let memory = Memory::of_image(&image);
         let mut pages = Pages::new();
-        let addresses = [0xb_fff8, 0x4_0000, 0x4_0008, 0x8_0200, 0x4_1ff8, 0x8_0408, 0x4_0400];
+        let addresses = [
+            0xb_fff8, 0x4_0000, 0x4_0008, 0x8_0200, 0x4_1ff8, 0x8_0408, 0x4_0400,
+        ];
         for &address in &addresses {
             let index = pages.find_or_touch(&memory, address).unwrap();
             assert!(pages.mark(index, address));

@@ -57,7 +57,9 @@ pub struct Plans {
 impl Plans {
     /// No plans.
     pub fn new() -> Plans {
-        Plans { plans: RefCell::new(vec![None; REMEMBERED_MAPS]) }
+        Plans {
+            plans: RefCell::new(vec![None; REMEMBERED_MAPS]),
+        }
     }
 }
 
@@ -70,15 +72,26 @@ impl Default for Plans {
 impl PropertySlot {
     /// Reads the property. `property_array` is what the object keeps its other properties in.
     #[inline]
-    pub fn read<'m>(&self, object: &Object<'m>, property_array: impl FnOnce() -> Option<Object<'m>>) -> Property {
+    pub fn read<'m>(
+        &self,
+        object: &Object<'m>,
+        property_array: impl FnOnce() -> Option<Object<'m>>,
+    ) -> Property {
         let (value, offset) = match self.place {
             Place::Constant(value) => (value, None),
             Place::Field(FieldPlace::InObject(offset)) => (object.tagged(offset), Some(offset)),
-            Place::Field(FieldPlace::PropertyArray(offset)) => {
-                (property_array().map_or(Tagged(0), |array| array.tagged(offset)), None)
-            }
+            Place::Field(FieldPlace::PropertyArray(offset)) => (
+                property_array().map_or(Tagged(0), |array| array.tagged(offset)),
+                None,
+            ),
         };
-        Property { key: self.key, value, is_accessor: self.is_accessor, offset, is_number: self.is_number }
+        Property {
+            key: self.key,
+            value,
+            is_accessor: self.is_accessor,
+            offset,
+            is_number: self.is_number,
+        }
     }
 }
 
@@ -87,7 +100,8 @@ impl<'m> Graph<'m> {
     #[inline]
     pub fn plan(&self, object: &Object<'m>) -> Rc<MapPlan> {
         let map = object.shape.map;
-        let index = (map >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 32 & (REMEMBERED_MAPS - 1);
+        let index =
+            (map >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 32 & (REMEMBERED_MAPS - 1);
         if let Some(plan) = &self.plans.plans.borrow()[index]
             && plan.map == map
         {
@@ -102,17 +116,24 @@ impl<'m> Graph<'m> {
 
     fn make_plan(&self, shape: &Shape) -> MapPlan {
         let map = self.object(shape.map);
-        let prototype = map.as_ref().map_or(Tagged(0), |map| map.tagged(u64::from(self.layout().map.prototype)));
+        let prototype = map.as_ref().map_or(Tagged(0), |map| {
+            map.tagged(u64::from(self.layout().map.prototype))
+        });
         let properties = match map {
             Some(map) if !shape.is_dictionary_map() => self.property_slots(shape, &map),
             _ => Box::default(),
         };
-        MapPlan { map: shape.map, prototype, properties }
+        MapPlan {
+            map: shape.map,
+            prototype,
+            properties,
+        }
     }
 
     fn property_slots(&self, shape: &Shape, map: &Object<'m>) -> Box<[PropertySlot]> {
         let layout = self.layout();
-        let Some(descriptors) = self.object_in(map, layout.map.descriptors, Kind::DescriptorArray) else {
+        let Some(descriptors) = self.object_in(map, layout.map.descriptors, Kind::DescriptorArray)
+        else {
             return Box::default();
         };
         (0..shape.own_descriptors())
@@ -120,10 +141,11 @@ impl<'m> Graph<'m> {
                 let offset = u64::from(layout.descriptors.entries) + DESCRIPTOR_SIZE * index;
                 let key = descriptors.tagged(offset).strong()?;
                 let details = descriptors.tagged(offset + 8).smi()? as u32;
-                let representation = details >> bits::REPRESENTATION_SHIFT & bits::REPRESENTATION_MASK;
+                let representation =
+                    details >> bits::REPRESENTATION_SHIFT & bits::REPRESENTATION_MASK;
                 let in_descriptor = details & bits::PROPERTY_IN_DESCRIPTOR != 0;
-                let is_number =
-                    representation == bits::REPRESENTATION_SMI || representation == bits::REPRESENTATION_DOUBLE;
+                let is_number = representation == bits::REPRESENTATION_SMI
+                    || representation == bits::REPRESENTATION_DOUBLE;
                 let place = match in_descriptor {
                     true => Place::Constant(descriptors.tagged(offset + 16)),
                     false => Place::Field(field_place(shape, details)),
@@ -143,6 +165,10 @@ impl<'m> Graph<'m> {
     pub fn property_edge_type(&self, key: Address) -> EdgeType {
         let name = self.object(key);
         let is_empty = name.is_none_or(|name| name.kind().is_string() && string_length(&name) == 0);
-        if is_empty { EdgeType::Internal } else { EdgeType::Property }
+        if is_empty {
+            EdgeType::Internal
+        } else {
+            EdgeType::Property
+        }
     }
 }

@@ -39,12 +39,22 @@ impl RootTable {
             .root_names
             .lines()
             .zip((first..).step_by(8))
-            .filter_map(|(name, address)| Some((name, Tagged(decoder.memory.word(address)?).strong()?)))
+            .filter_map(|(name, address)| {
+                Some((name, Tagged(decoder.memory.word(address)?).strong()?))
+            })
             .collect();
         let by_name = entries.iter().copied().collect();
         // Of several names the first stays.
-        let by_target = entries.iter().rev().map(|&(name, target)| (target, name)).collect();
-        RootTable { entries, by_name, by_target }
+        let by_target = entries
+            .iter()
+            .rev()
+            .map(|&(name, target)| (target, name))
+            .collect();
+        RootTable {
+            entries,
+            by_name,
+            by_target,
+        }
     }
 
     /// The root of that name.
@@ -94,14 +104,23 @@ const WEAK_NODE: u8 = 2;
 impl<'a, 'm> RootFinder<'a, 'm> {
     /// A finder for the isolate at `isolate`.
     pub fn new(decoder: &'a Decoder<'m>, isolate: Address) -> RootFinder<'a, 'm> {
-        RootFinder { decoder, isolate, roots: Vec::new(), known: Vec::new() }
+        RootFinder {
+            decoder,
+            isolate,
+            roots: Vec::new(),
+            known: Vec::new(),
+        }
     }
 
     /// Marks from all roots whose place the layout tells, then from what only native memory refers to.
     pub fn mark_from_roots(mut self, table: &RootTable, marker: &mut Marker) -> Vec<Root> {
         self.add_root_table(table);
         self.add_builtins();
-        let lists = [self.add_handles(), self.add_global_handles(), self.add_eternal_handles()];
+        let lists = [
+            self.add_handles(),
+            self.add_global_handles(),
+            self.add_eternal_handles(),
+        ];
         let layout = &self.decoder.layout.roots;
         self.add_vector("(Startup object cache)", layout.startup_object_cache);
         self.add_vector("(Shareable object cache)", layout.shareable_object_cache);
@@ -118,7 +137,12 @@ impl<'a, 'm> RootFinder<'a, 'm> {
     }
 
     fn group(&self, name: &str) -> usize {
-        self.decoder.layout.root_groups.iter().position(|group| *group == name).unwrap_or(0)
+        self.decoder
+            .layout
+            .root_groups
+            .iter()
+            .position(|group| *group == name)
+            .unwrap_or(0)
     }
 
     fn word(&self, address: Address) -> Option<u64> {
@@ -131,23 +155,39 @@ impl<'a, 'm> RootFinder<'a, 'm> {
 
     fn add(&mut self, group: usize, value: u64, is_weak: bool) {
         if let Some(target) = Tagged(value).strong() {
-            self.roots.push(Root { group, target, is_weak });
+            self.roots.push(Root {
+                group,
+                target,
+                is_weak,
+            });
         }
     }
 
     fn add_root_table(&mut self, table: &RootTable) {
-        let (read_only, writable) =
-            (self.group("(Read-only roots)"), self.group(self.decoder.layout.roots.table_group));
+        let (read_only, writable) = (
+            self.group("(Read-only roots)"),
+            self.group(self.decoder.layout.roots.table_group),
+        );
         for (_, target) in table.entries() {
             let mapping = self.decoder.memory.mapping(target);
             let is_writable = mapping.is_some_and(|mapping| mapping.writable_or_executable);
-            self.roots.push(Root { group: if is_writable { writable } else { read_only }, target, is_weak: false });
+            self.roots.push(Root {
+                group: if is_writable { writable } else { read_only },
+                target,
+                is_weak: false,
+            });
         }
     }
 
     /// Adds the words of `slots`; native memory is not searched there again.
     fn add_slots(&mut self, group: usize, slots: Range<Address>) {
-        let Some(view) = self.decoder.memory.view(slots.start, slots.end.saturating_sub(slots.start)) else { return };
+        let Some(view) = self
+            .decoder
+            .memory
+            .view(slots.start, slots.end.saturating_sub(slots.start))
+        else {
+            return;
+        };
         for offset in (0..view.len()).step_by(8) {
             self.add(group, view.word(offset), false);
         }
@@ -157,13 +197,24 @@ impl<'a, 'm> RootFinder<'a, 'm> {
     fn add_builtins(&mut self) {
         let layout = &self.decoder.layout.roots;
         let first = self.isolate + layout.builtins;
-        self.add_slots(self.group("(Builtins)"), first..first + 8 * layout.builtin_count);
+        self.add_slots(
+            self.group("(Builtins)"),
+            first..first + 8 * layout.builtin_count,
+        );
     }
 
     /// A `std::vector`: begin, end, end of the memory.
     fn vector(&self, address: Address) -> Option<Range<Address>> {
-        let (begin, end, limit) = (self.word(address)?, self.word(address + 8)?, self.word(address + 16)?);
-        let is_vector = begin != 0 && begin % 8 == 0 && begin <= end && end <= limit && (end - begin) / 8 <= MAX_VECTOR;
+        let (begin, end, limit) = (
+            self.word(address)?,
+            self.word(address + 8)?,
+            self.word(address + 16)?,
+        );
+        let is_vector = begin != 0
+            && begin % 8 == 0
+            && begin <= end
+            && end <= limit
+            && (end - begin) / 8 <= MAX_VECTOR;
         is_vector.then_some(begin..end)
     }
 
@@ -187,7 +238,11 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         for index in 0..count.min(MAX_BLOCKS) {
             let block = self.word(blocks + 8 * index)?;
             let full = block..block + 8 * HANDLES_PER_BLOCK;
-            let used = if full.contains(&next) || full.end == next { block..next } else { full.clone() };
+            let used = if full.contains(&next) || full.end == next {
+                block..next
+            } else {
+                full.clone()
+            };
             self.add_slots(group, used);
             self.known.push(full);
         }
@@ -207,7 +262,10 @@ impl<'a, 'm> RootFinder<'a, 'm> {
             if block == 0 {
                 break;
             }
-            let nodes = self.decoder.memory.view(block, NODES_PER_BLOCK * NODE_SIZE + 8)?;
+            let nodes = self
+                .decoder
+                .memory
+                .view(block, NODES_PER_BLOCK * NODE_SIZE + 8)?;
             for node in (0..NODES_PER_BLOCK * NODE_SIZE).step_by(NODE_SIZE as usize) {
                 let state = nodes.byte(node + NODE_FLAGS) & NODE_STATE_MASK;
                 if state == STRONG_NODE || state == WEAK_NODE {
@@ -237,8 +295,16 @@ impl<'a, 'm> RootFinder<'a, 'm> {
     /// Marks the tasks that wait in the ring buffer of a native context's queue. src/execution/microtask-queue.h.
     fn mark_microtasks(&mut self, context: Address, marker: &mut Marker) -> Option<()> {
         let context = self.decoder.lone_object(context)?;
-        let queue = self.decoder.memory.view(context.view().word(context.size() - 8), 40)?;
-        let (size, capacity, start, buffer) = (queue.word(8), queue.word(16), queue.word(24), queue.word(32));
+        let queue = self
+            .decoder
+            .memory
+            .view(context.view().word(context.size() - 8), 40)?;
+        let (size, capacity, start, buffer) = (
+            queue.word(8),
+            queue.word(16),
+            queue.word(24),
+            queue.word(32),
+        );
         let slots = self.decoder.memory.view(buffer, capacity.checked_mul(8)?)?;
         let group = self.group(self.decoder.layout.roots.microtask_group);
         for index in 0..size.min(capacity) {
@@ -254,21 +320,36 @@ impl<'a, 'm> RootFinder<'a, 'm> {
     /// what lies in or next to the isolate, else all memory. Memory that was freed still holds pointers to dead objects.
     fn mark_native_references(&mut self, marker: &mut Marker, all_lists_are_right: bool) {
         self.known.sort_unstable_by_key(|range| range.start);
-        let native = if all_lists_are_right { self.near_isolate() } else { self.mapped(Content::Native) };
+        let native = if all_lists_are_right {
+            self.near_isolate()
+        } else {
+            self.mapped(Content::Native)
+        };
         let searches = [
             (self.group("(Stack roots)"), self.mapped(Content::Stack)),
             (self.group(self.decoder.layout.roots.table_group), native),
         ];
         for (group, ranges) in searches {
-            let found: Vec<Address> =
-                ranges.into_iter().flat_map(|range| self.unknown(range)).flat_map(|range| self.candidates(range, marker)).collect();
-            self.roots.extend(found.into_iter().map(|target| Root { group, target, is_weak: false }));
+            let found: Vec<Address> = ranges
+                .into_iter()
+                .flat_map(|range| self.unknown(range))
+                .flat_map(|range| self.candidates(range, marker))
+                .collect();
+            self.roots.extend(found.into_iter().map(|target| Root {
+                group,
+                target,
+                is_weak: false,
+            }));
         }
         marker.mark_reachable();
     }
 
     fn mapped(&self, content: Content) -> Vec<Range<Address>> {
-        let mappings = self.decoder.memory.mappings().filter(|mapping| mapping.content == content);
+        let mappings = self
+            .decoder
+            .memory
+            .mappings()
+            .filter(|mapping| mapping.content == content);
         mappings.map(|mapping| mapping.start..mapping.end).collect()
     }
 
@@ -276,7 +357,10 @@ impl<'a, 'm> RootFinder<'a, 'm> {
     fn near_isolate(&self) -> Vec<Range<Address>> {
         let own = self.isolate..self.isolate + ISOLATE_FIELDS;
         let is_native = |address: Address| {
-            self.decoder.memory.mapping(address).is_some_and(|mapping| mapping.content == Content::Native)
+            self.decoder
+                .memory
+                .mapping(address)
+                .is_some_and(|mapping| mapping.content == Content::Native)
         };
         let mut ranges: Vec<Range<Address>> = own
             .clone()
@@ -295,7 +379,10 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         let mut address = range.start;
         while address < range.end {
             let next = self.known.partition_point(|known| known.end <= address);
-            let known = self.known.get(next).map_or(range.end..range.end, Range::clone);
+            let known = self
+                .known
+                .get(next)
+                .map_or(range.end..range.end, Range::clone);
             parts.push(address..known.start.clamp(address, range.end));
             address = known.end.max(address + 8);
         }
@@ -304,7 +391,11 @@ impl<'a, 'm> RootFinder<'a, 'm> {
 
     /// Marks the objects that words of `memory` seem to point to and nothing else has reached.
     fn candidates(&self, memory: Range<Address>, marker: &mut Marker) -> Vec<Address> {
-        let view = self.decoder.memory.view(memory.start, memory.end - memory.start).unwrap_or(View::EMPTY);
+        let view = self
+            .decoder
+            .memory
+            .view(memory.start, memory.end - memory.start)
+            .unwrap_or(View::EMPTY);
         let mut found = Vec::new();
         for offset in (0..view.len()).step_by(8) {
             if let Some(target) = Tagged(view.word(offset)).strong()
@@ -361,19 +452,33 @@ impl WellKnown {
     /// Looks them up; `None` if one is missing: then this is no isolate of that layout.
     pub fn find(decoder: &Decoder, table: &RootTable) -> Option<WellKnown> {
         let no_edges_to_holes = decoder.layout.snapshot.no_edges_to_holes;
-        let mut inessential: Vec<Address> = INESSENTIAL_ROOTS.iter().filter_map(|name| table.get(name)).collect();
-        inessential.extend(table.entries().map(|(_, address)| address).filter(|&address| {
-            match decoder.lone_object(address).map(|object| object.kind()) {
-                Some(kind) => kind == Kind::Oddball || kind == Kind::Hole && no_edges_to_holes,
-                // From 14.6 on most holes lie in memory that is not mapped.
-                None => no_edges_to_holes,
-            }
-        }));
+        let mut inessential: Vec<Address> = INESSENTIAL_ROOTS
+            .iter()
+            .filter_map(|name| table.get(name))
+            .collect();
+        inessential.extend(
+            table
+                .entries()
+                .map(|(_, address)| address)
+                .filter(|&address| {
+                    match decoder.lone_object(address).map(|object| object.kind()) {
+                        Some(kind) => {
+                            kind == Kind::Oddball || kind == Kind::Hole && no_edges_to_holes
+                        }
+                        // From 14.6 on most holes lie in memory that is not mapped.
+                        None => no_edges_to_holes,
+                    }
+                }),
+        );
         inessential.sort_unstable();
         inessential.dedup();
         let oddball = |name: &str| {
             let address = table.get(name)?;
-            matches!(decoder.lone_object(address)?.kind(), Kind::Oddball | Kind::Hole).then_some(address)
+            matches!(
+                decoder.lone_object(address)?.kind(),
+                Kind::Oddball | Kind::Hole
+            )
+            .then_some(address)
         };
         Some(WellKnown {
             undefined: oddball("undefined_value")?,
@@ -392,7 +497,10 @@ impl WellKnown {
     #[inline]
     pub fn is_essential(&self, address: Address) -> bool {
         let near = |bound: Option<&Address>| bound.copied().unwrap_or(0);
-        let (first, last) = (near(self.inessential.first()), near(self.inessential.last()));
+        let (first, last) = (
+            near(self.inessential.first()),
+            near(self.inessential.last()),
+        );
         address < first || address > last || self.inessential.binary_search(&address).is_err()
     }
 }

@@ -48,23 +48,32 @@ pub fn size_in_bytes(decoder: &Decoder, shape: &Shape, object: View) -> Option<u
         | Kind::Context => ARRAY_HEADER + TAGGED * length(),
         // The last word is a native pointer to the microtask queue.
         Kind::NativeContext => ARRAY_HEADER + TAGGED * length() + 8,
-        Kind::PropertyArray => ARRAY_HEADER + TAGGED * (length() & bits::PROPERTY_ARRAY_LENGTH_MASK),
+        Kind::PropertyArray => {
+            ARRAY_HEADER + TAGGED * (length() & bits::PROPERTY_ARRAY_LENGTH_MASK)
+        }
         Kind::WeakArrayList | Kind::ArrayList => ARRAY_HEADER + 8 + TAGGED * length(),
         Kind::SloppyArgumentsElements => ARRAY_HEADER + 16 + TAGGED * length(),
         Kind::RegExpMatchInfo => ARRAY_HEADER + 24 + TAGGED * length(),
-        Kind::ObjectBoilerplateDescription => sizes.object_boilerplate_description + TAGGED * length(),
+        Kind::ObjectBoilerplateDescription => {
+            sizes.object_boilerplate_description + TAGGED * length()
+        }
         Kind::ScriptContextTable => sizes.script_context_table + TAGGED * length(),
         Kind::ByteArray | Kind::TrustedByteArray => aligned(ARRAY_HEADER + length()),
         Kind::BytecodeArray => aligned(sizes.bytecode_array + length()),
         Kind::FeedbackVector => sizes.feedback_vector + TAGGED * raw_length(),
         Kind::FeedbackMetadata => {
             let slots = 4 * raw_length().div_ceil(SLOT_KINDS_PER_WORD);
-            let closures = if sizes.feedback_metadata_has_closures { 2 * u64::from(object.half_word(12)) } else { 0 };
+            let closures = if sizes.feedback_metadata_has_closures {
+                2 * u64::from(object.half_word(12))
+            } else {
+                0
+            };
             aligned(ARRAY_HEADER + slots + closures)
         }
         Kind::DescriptorArray => {
             let layout = &decoder.layout.descriptors;
-            u64::from(layout.entries) + DESCRIPTOR_SIZE * u64::from(object.quarter_word(u64::from(layout.count)))
+            u64::from(layout.entries)
+                + DESCRIPTOR_SIZE * u64::from(object.quarter_word(u64::from(layout.count)))
         }
         Kind::PreparseData => preparse_children(object) + TAGGED * u64::from(object.half_word(12)),
         Kind::BigInt => ARRAY_HEADER + 8 * (raw_length() >> 1),
@@ -92,13 +101,26 @@ pub fn preparse_children(object: View) -> u64 {
 fn instruction_stream_size(decoder: &Decoder, object: View) -> Option<u64> {
     let read = |view: View, offset: u16| u64::from(view.half_word(u64::from(offset)));
     let (header, body) = match decoder.layout.sizes.instruction_stream {
-        InstructionStreamSize::Inside { instruction_size, metadata_size, header } => {
-            (header, read(object, instruction_size) + read(object, metadata_size))
-        }
-        InstructionStreamSize::InCode { code, instruction_size, metadata_size, header } => {
+        InstructionStreamSize::Inside {
+            instruction_size,
+            metadata_size,
+            header,
+        } => (
+            header,
+            read(object, instruction_size) + read(object, metadata_size),
+        ),
+        InstructionStreamSize::InCode {
+            code,
+            instruction_size,
+            metadata_size,
+            header,
+        } => {
             let code = Tagged(object.word(u64::from(code))).strong()?;
             let code = decoder.memory.view(code, u64::from(metadata_size) + 4)?;
-            (header, read(code, instruction_size) + read(code, metadata_size))
+            (
+                header,
+                read(code, instruction_size) + read(code, metadata_size),
+            )
         }
         InstructionStreamSize::Body { body_size, header } => (header, read(object, body_size)),
     };
@@ -116,8 +138,16 @@ pub struct ScopeInfo<'m> {
 impl<'m> ScopeInfo<'m> {
     /// The scope info that `object` begins with.
     pub fn new(layout: &'static ScopeInfoLayout, object: View<'m>) -> ScopeInfo<'m> {
-        let flags = if layout.flags_are_smi { object.half_word(12) } else { object.half_word(8) };
-        ScopeInfo { layout, object, flags }
+        let flags = if layout.flags_are_smi {
+            object.half_word(12)
+        } else {
+            object.half_word(8)
+        };
+        ScopeInfo {
+            layout,
+            object,
+            flags,
+        }
     }
 
     fn has(&self, flag: u32) -> bool {
@@ -166,21 +196,42 @@ impl<'m> ScopeInfo<'m> {
     /// Where the function's name and, 8 further, its context slot are.
     pub fn function_name(&self) -> Option<u64> {
         (self.function_variable() != 0).then(|| {
-            let names = if self.names_are_inlined() { self.local_count() } else { 1 };
-            let class = if self.has(bits::SCOPE_HAS_SAVED_CLASS_VARIABLE) { TAGGED } else { 0 };
+            let names = if self.names_are_inlined() {
+                self.local_count()
+            } else {
+                1
+            };
+            let class = if self.has(bits::SCOPE_HAS_SAVED_CLASS_VARIABLE) {
+                TAGGED
+            } else {
+                0
+            };
             self.names() + TAGGED * (names + self.local_count()) + class
         })
     }
 
     /// Where the inferred name is.
     pub fn inferred_name(&self) -> Option<u64> {
-        self.has(bits::SCOPE_HAS_INFERRED_NAME).then(|| self.behind_function_name())
+        self.has(bits::SCOPE_HAS_INFERRED_NAME)
+            .then(|| self.behind_function_name())
     }
 
     fn behind_function_name(&self) -> u64 {
-        let names = if self.names_are_inlined() { self.local_count() } else { 1 };
-        let class = if self.has(bits::SCOPE_HAS_SAVED_CLASS_VARIABLE) { TAGGED } else { 0 };
-        let function = if self.function_variable() != 0 { 2 * TAGGED } else { 0 };
+        let names = if self.names_are_inlined() {
+            self.local_count()
+        } else {
+            1
+        };
+        let class = if self.has(bits::SCOPE_HAS_SAVED_CLASS_VARIABLE) {
+            TAGGED
+        } else {
+            0
+        };
+        let function = if self.function_variable() != 0 {
+            2 * TAGGED
+        } else {
+            0
+        };
         self.names() + TAGGED * (names + self.local_count()) + class + function
     }
 
@@ -189,7 +240,11 @@ impl<'m> ScopeInfo<'m> {
         match self.layout.positions {
             Positions::At(offset) => Some(u64::from(offset)),
             Positions::Behind { .. } => self.has_positions_behind().then(|| {
-                let inferred = if self.has(bits::SCOPE_HAS_INFERRED_NAME) { TAGGED } else { 0 };
+                let inferred = if self.has(bits::SCOPE_HAS_INFERRED_NAME) {
+                    TAGGED
+                } else {
+                    0
+                };
                 self.behind_function_name() + inferred
             }),
         }
@@ -198,9 +253,13 @@ impl<'m> ScopeInfo<'m> {
     fn has_positions_behind(&self) -> bool {
         match self.layout.positions {
             Positions::At(_) => false,
-            Positions::Behind { scopes, class_scope } => {
+            Positions::Behind {
+                scopes,
+                class_scope,
+            } => {
                 let scope_type = self.scope_type();
-                scopes >> scope_type & 1 == 1 || scope_type == class_scope && !self.has(bits::SCOPE_IS_EMPTY)
+                scopes >> scope_type & 1 == 1
+                    || scope_type == class_scope && !self.has(bits::SCOPE_IS_EMPTY)
             }
         }
     }
@@ -212,14 +271,29 @@ impl<'m> ScopeInfo<'m> {
         size += slots(self.has(bits::SCOPE_HAS_INFERRED_NAME), 1);
         size += slots(self.has_positions_behind(), 2);
         size += slots(self.has(bits::SCOPE_HAS_OUTER), 1);
-        size += slots(layout.has_locals_block_list && self.has(bits::SCOPE_HAS_LOCALS_BLOCK_LIST), 1);
+        size += slots(
+            layout.has_locals_block_list && self.has(bits::SCOPE_HAS_LOCALS_BLOCK_LIST),
+            1,
+        );
         if self.is_module() {
-            let count_at = if layout.module_variable_count_in_front { self.names() - TAGGED } else { size + TAGGED };
+            let count_at = if layout.module_variable_count_in_front {
+                self.names() - TAGGED
+            } else {
+                size + TAGGED
+            };
             let variables = Tagged(self.object.word(count_at)).length();
-            size += slots(true, 1) + slots(!layout.module_variable_count_in_front, 1) + slots(true, 3 * variables);
+            size += slots(true, 1)
+                + slots(!layout.module_variable_count_in_front, 1)
+                + slots(true, 3 * variables);
         }
-        size += slots(layout.has_dependent_code && self.has(bits::SCOPE_HAS_DEPENDENT_CODE), 1);
-        size += slots(layout.has_unused_parameter_bits && self.scope_type() == layout.function_scope, 1);
+        size += slots(
+            layout.has_dependent_code && self.has(bits::SCOPE_HAS_DEPENDENT_CODE),
+            1,
+        );
+        size += slots(
+            layout.has_unused_parameter_bits && self.scope_type() == layout.function_scope,
+            1,
+        );
         size
     }
 }

@@ -54,8 +54,14 @@ mod tests {
         assert_eq!(Tagged(7 << 32).smi(), Some(7));
         assert_eq!(Tagged((-7i64 as u64) << 32).smi(), Some(-7));
         assert_eq!(Tagged((-7i64 as u64) << 32).length(), 0);
-        assert_eq!((Tagged(0x1001).strong(), Tagged(0x1001).target()), (Some(0x1000), Some(0x1000)));
-        assert_eq!((Tagged(0x1003).strong(), Tagged(0x1003).target()), (None, Some(0x1000)));
+        assert_eq!(
+            (Tagged(0x1001).strong(), Tagged(0x1001).target()),
+            (Some(0x1000), Some(0x1000))
+        );
+        assert_eq!(
+            (Tagged(0x1003).strong(), Tagged(0x1003).target()),
+            (None, Some(0x1000))
+        );
         assert_eq!(Tagged(0x1003).smi(), None);
     }
 

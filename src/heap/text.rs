@@ -21,7 +21,11 @@ pub struct Characters<'m> {
 impl Characters<'_> {
     /// Their number.
     pub fn len(&self) -> u64 {
-        if self.one_byte { self.view.len() } else { self.view.len() / 2 }
+        if self.one_byte {
+            self.view.len()
+        } else {
+            self.view.len() / 2
+        }
     }
 
     /// Whether there are none.
@@ -37,7 +41,11 @@ impl Characters<'_> {
     /// The characters in UTF-16.
     pub fn units(&self) -> impl Iterator<Item = u16> + '_ {
         (0..self.len()).map(|index| {
-            if self.one_byte { u16::from(self.view.byte(index)) } else { self.view.quarter_word(2 * index) }
+            if self.one_byte {
+                u16::from(self.view.byte(index))
+            } else {
+                self.view.quarter_word(2 * index)
+            }
         })
     }
 }
@@ -65,7 +73,9 @@ impl<'m> Graph<'m> {
             if text.len() >= limit {
                 break;
             }
-            let Some(string) = self.object(part).filter(|string| string.kind().is_string()) else { continue };
+            let Some(string) = self.object(part).filter(|string| string.kind().is_string()) else {
+                continue;
+            };
             if string.kind() == Kind::ConsString && pending.len() < MAX_PENDING_PARTS {
                 pending.extend(string.pointer(24));
                 pending.extend(string.pointer(16));
@@ -93,14 +103,21 @@ impl<'m> Graph<'m> {
                     first += string.tagged(SLICED_OFFSET).length();
                     string = self.object(string.pointer(16)?)?;
                 }
-                Kind::SeqString | Kind::ExternalString => return self.flat_characters(&string, first, length),
+                Kind::SeqString | Kind::ExternalString => {
+                    return self.flat_characters(&string, first, length);
+                }
                 _ => return None,
             }
         }
         None
     }
 
-    fn flat_characters(&self, string: &Object<'m>, first: u64, length: u64) -> Option<Characters<'m>> {
+    fn flat_characters(
+        &self,
+        string: &Object<'m>,
+        first: u64,
+        length: u64,
+    ) -> Option<Characters<'m>> {
         let one_byte = string.shape.is_one_byte();
         let width = if one_byte { 1 } else { 2 };
         let data = if string.kind() == Kind::SeqString {
@@ -109,9 +126,14 @@ impl<'m> Graph<'m> {
             return None;
         } else {
             let address = string.view().word(EXTERNAL_DATA);
-            self.decoder.memory.view(address, width * string_length(string))?
+            self.decoder
+                .memory
+                .view(address, width * string_length(string))?
         };
-        Some(Characters { view: data.from(width * first).truncated(width * length), one_byte })
+        Some(Characters {
+            view: data.from(width * first).truncated(width * length),
+            one_byte,
+        })
     }
 
     /// The number that a key of a dictionary of elements is.
@@ -119,7 +141,9 @@ impl<'m> Graph<'m> {
         match key.smi() {
             Some(index) => u32::try_from(index).ok(),
             None => {
-                let number = self.object(key.target()?).filter(|object| object.kind() == Kind::HeapNumber)?;
+                let number = self
+                    .object(key.target()?)
+                    .filter(|object| object.kind() == Kind::HeapNumber)?;
                 Some(f64::from_bits(number.view().word(8)) as u32)
             }
         }

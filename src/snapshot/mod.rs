@@ -53,14 +53,22 @@ pub struct Format {
 
 impl Format {
     /// V8 10.2.
-    pub const WITH_TRACE_NODE_ID: Format =
-        Format { trace_node_id: true, later_node_types: &[], extra_native_bytes: false, node_type_columns: 7 };
+    pub const WITH_TRACE_NODE_ID: Format = Format {
+        trace_node_id: true,
+        later_node_types: &[],
+        extra_native_bytes: false,
+        node_type_columns: 7,
+    };
     /// V8 11.3.
-    pub const WITH_WASM_OBJECT: Format =
-        Format { later_node_types: &["object shape", "wasm object"], ..Self::WITH_TRACE_NODE_ID };
+    pub const WITH_WASM_OBJECT: Format = Format {
+        later_node_types: &["object shape", "wasm object"],
+        ..Self::WITH_TRACE_NODE_ID
+    };
     /// V8 12.4.
-    pub const WITH_OBJECT_SHAPE: Format =
-        Format { later_node_types: &["object shape"], ..Self::WITH_TRACE_NODE_ID };
+    pub const WITH_OBJECT_SHAPE: Format = Format {
+        later_node_types: &["object shape"],
+        ..Self::WITH_TRACE_NODE_ID
+    };
     /// V8 13.6 and 14.6.
     pub const WITHOUT_TRACE_NODE_ID: Format = Format {
         trace_node_id: false,

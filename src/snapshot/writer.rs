@@ -40,16 +40,37 @@ impl<W: Write> SnapshotWriter<W> {
     /// Starts a file of these columns.
     pub fn new(output: W, format: Format) -> SnapshotWriter<W> {
         let buffer = Vec::with_capacity(BUFFER_SIZE + MAX_ROW + 8 * MAX_STRING_CHARACTERS);
-        SnapshotWriter { output, buffer, written: 0, format, first_of_section: true }
+        SnapshotWriter {
+            output,
+            buffer,
+            written: 0,
+            format,
+            first_of_section: true,
+        }
     }
 
     /// Writes the header and begins the nodes.
     pub fn begin(&mut self, node_count: u64, edge_count: u64) -> io::Result<()> {
         let format = self.format;
         let node_fields: &[&str] = if format.trace_node_id {
-            &["type", "name", "id", "self_size", "edge_count", "trace_node_id", "detachedness"]
+            &[
+                "type",
+                "name",
+                "id",
+                "self_size",
+                "edge_count",
+                "trace_node_id",
+                "detachedness",
+            ]
         } else {
-            &["type", "name", "id", "self_size", "edge_count", "detachedness"]
+            &[
+                "type",
+                "name",
+                "id",
+                "self_size",
+                "edge_count",
+                "detachedness",
+            ]
         };
         self.text("{\"snapshot\":{\"meta\":{\"node_fields\":");
         self.string_list(node_fields);
@@ -69,7 +90,14 @@ impl<W: Write> SnapshotWriter<W> {
         self.text(",\"edge_types\":[");
         self.string_list(EDGE_TYPES);
         self.text(",\"string_or_number\",\"node\"],\"trace_function_info_fields\":");
-        self.string_list(&["function_id", "name", "script_name", "script_id", "line", "column"]);
+        self.string_list(&[
+            "function_id",
+            "name",
+            "script_name",
+            "script_id",
+            "line",
+            "column",
+        ]);
         self.text(",\"trace_node_fields\":");
         self.string_list(&["id", "function_info_index", "count", "size", "children"]);
         self.text(",\"sample_fields\":");
@@ -95,7 +123,13 @@ impl<W: Write> SnapshotWriter<W> {
         let trace_node_id = self.format.trace_node_id;
         self.row(|row| {
             row.byte(separator);
-            for value in [u64::from(node.node_type as u8), node.name, node.id, node.self_size, node.edge_count] {
+            for value in [
+                u64::from(node.node_type as u8),
+                node.name,
+                node.id,
+                node.self_size,
+                node.edge_count,
+            ] {
                 row.number(value);
                 row.byte(b',');
             }
@@ -211,7 +245,11 @@ impl<W: Write> SnapshotWriter<W> {
     /// What stands before a row: a comma, or a blank before the first.
     #[inline]
     fn separator(&mut self) -> u8 {
-        if std::mem::take(&mut self.first_of_section) { b' ' } else { b',' }
+        if std::mem::take(&mut self.first_of_section) {
+            b' '
+        } else {
+            b','
+        }
     }
 
     /// Lets `write` fill a row at the end of the buffer.
@@ -220,7 +258,10 @@ impl<W: Write> SnapshotWriter<W> {
         let start = self.buffer.len();
         // Within the capacity, so nothing is moved.
         self.buffer.resize(start + MAX_ROW, 0);
-        let mut row = Row { bytes: &mut self.buffer[start..], length: 0 };
+        let mut row = Row {
+            bytes: &mut self.buffer[start..],
+            length: 0,
+        };
         write(&mut row);
         let length = row.length;
         self.buffer.truncate(start + length);
@@ -244,7 +285,8 @@ impl<W: Write> SnapshotWriter<W> {
     fn escape(&mut self, unit: u16) {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
         let digit = |shift: u32| DIGITS[(unit >> shift) as usize & 15];
-        self.buffer.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+        self.buffer
+            .extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
     }
 
     fn string_list(&mut self, names: &[&str]) {
@@ -272,7 +314,11 @@ impl<W: Write> SnapshotWriter<W> {
 
     #[inline]
     fn hand_on_if_full(&mut self) -> io::Result<()> {
-        if self.buffer.len() >= BUFFER_SIZE { self.hand_on() } else { Ok(()) }
+        if self.buffer.len() >= BUFFER_SIZE {
+            self.hand_on()
+        } else {
+            Ok(())
+        }
     }
 
     #[cold]
@@ -301,7 +347,9 @@ const NODE_TYPES: &[&str] = &[
     "bigint",
 ];
 
-const EDGE_TYPES: &[&str] = &["context", "element", "property", "internal", "hidden", "shortcut", "weak"];
+const EDGE_TYPES: &[&str] = &[
+    "context", "element", "property", "internal", "hidden", "shortcut", "weak",
+];
 
 /// "00" to "99".
 const DIGIT_PAIRS: [[u8; 2]; 100] = {
@@ -332,7 +380,9 @@ impl Row<'_> {
     #[inline]
     fn number(&mut self, value: u64) {
         let digits = digit_count(value);
-        let Some(places) = self.bytes.get_mut(self.length..self.length + digits) else { return };
+        let Some(places) = self.bytes.get_mut(self.length..self.length + digits) else {
+            return;
+        };
         self.length += digits;
         write_digits(places, value);
     }
@@ -397,15 +447,24 @@ mod tests {
 
     #[test]
     fn numbers_of_every_length_are_written_in_base_ten() {
-        for value in (0..=19).map(|power| 10u64.pow(power)).chain([0, 9, 99, 101, 4096, u64::MAX]) {
+        for value in (0..=19)
+            .map(|power| 10u64.pow(power))
+            .chain([0, 9, 99, 101, 4096, u64::MAX])
+        {
             assert_eq!(number(value), value.to_string());
-            assert_eq!(number(value - u64::from(value > 0)), (value - u64::from(value > 0)).to_string());
+            assert_eq!(
+                number(value - u64::from(value > 0)),
+                (value - u64::from(value > 0)).to_string()
+            );
         }
     }
 
     #[test]
     fn text_beyond_ascii_is_escaped_in_utf16() {
-        assert!(strings_of(&["Grün €😀\"\\\n\u{1}"]).contains(r#""Gr\u00FCn \u20AC\uD83D\uDE00\"\\\n\u0001""#));
+        assert!(
+            strings_of(&["Grün €😀\"\\\n\u{1}"])
+                .contains(r#""Gr\u00FCn \u20AC\uD83D\uDE00\"\\\n\u0001""#)
+        );
     }
 
     #[test]
@@ -427,7 +486,15 @@ mod tests {
         assert_eq!(written, file.len() as u64);
         let text = String::from_utf8(file).unwrap();
         assert_eq!(text.matches('[').count(), text.matches(']').count());
-        for section in ["nodes", "edges", "trace_function_infos", "trace_tree", "samples", "locations", "strings"] {
+        for section in [
+            "nodes",
+            "edges",
+            "trace_function_infos",
+            "trace_tree",
+            "samples",
+            "locations",
+            "strings",
+        ] {
             assert!(text.contains(&format!("\"{section}\":[")), "{section}");
         }
     }

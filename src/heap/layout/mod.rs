@@ -428,31 +428,58 @@ pub mod bits {
 pub const FUNCTION_VARIABLE_IN_CONTEXT: u32 = 2;
 
 const fn field(kind: Kind, name: &'static str, offset: u16) -> Field {
-    Field { kind, name, offset, weak: false }
+    Field {
+        kind,
+        name,
+        offset,
+        weak: false,
+    }
 }
 
 const fn weak_field(kind: Kind, name: &'static str, offset: u16) -> Field {
-    Field { kind, name, offset, weak: true }
+    Field {
+        kind,
+        name,
+        offset,
+        weak: true,
+    }
 }
 
 const fn tag(kind: Kind, offset: u16, name: &'static str) -> Tag {
-    Tag { kind, offset, name, node_type: None }
+    Tag {
+        kind,
+        offset,
+        name,
+        node_type: None,
+    }
 }
 
 const fn tag_as(node_type: NodeType, kind: Kind, offset: u16, name: &'static str) -> Tag {
-    Tag { kind, offset, name, node_type: Some(node_type) }
+    Tag {
+        kind,
+        offset,
+        name,
+        node_type: Some(node_type),
+    }
 }
 
 impl Layout {
     /// All layouts, oldest first.
-    pub const ALL: [&'static Layout; 5] =
-        [&v10_2::LAYOUT, &v11_3::LAYOUT, &v12_4::LAYOUT, &v13_6::LAYOUT, &v14_6::LAYOUT];
+    pub const ALL: [&'static Layout; 5] = [
+        &v10_2::LAYOUT,
+        &v11_3::LAYOUT,
+        &v12_4::LAYOUT,
+        &v13_6::LAYOUT,
+        &v14_6::LAYOUT,
+    ];
 
     /// The layout of the V8 that calls itself `version`, e.g. `12.4.254.21-node.56`.
     pub fn of(version: &str) -> Option<&'static Layout> {
         let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
         let wanted = (numbers.next()??, numbers.next()??);
-        Self::ALL.into_iter().find(|layout| layout.version == wanted)
+        Self::ALL
+            .into_iter()
+            .find(|layout| layout.version == wanted)
     }
 }
 
@@ -482,7 +509,11 @@ const FIRST_NONSTRING: usize = 128;
 impl InstanceTypes {
     /// The instance types of the version of `layout`.
     pub fn of(layout: &Layout) -> InstanceTypes {
-        let unknown = InstanceType { kind: Kind::Unknown, class: "", is_fixed_array: false };
+        let unknown = InstanceType {
+            kind: Kind::Unknown,
+            class: "",
+            is_fixed_array: false,
+        };
         let mut types = vec![unknown; INSTANCE_TYPES];
         for (number, entry) in types.iter_mut().enumerate() {
             entry.kind = match number {
@@ -491,19 +522,39 @@ impl InstanceTypes {
                 _ => Kind::Unknown,
             };
         }
-        let column = COLUMNS.iter().position(|&version| version == layout.version).unwrap_or(0);
+        let column = COLUMNS
+            .iter()
+            .position(|&version| version == layout.version)
+            .unwrap_or(0);
         for &(class, kind, numbers) in ROWS {
-            if let Some(entry) = types.get_mut(numbers[column] as usize).filter(|_| numbers[column] != ABSENT) {
-                *entry = InstanceType { kind, class, is_fixed_array: false };
+            if let Some(entry) = types
+                .get_mut(numbers[column] as usize)
+                .filter(|_| numbers[column] != ABSENT)
+            {
+                *entry = InstanceType {
+                    kind,
+                    class,
+                    is_fixed_array: false,
+                };
             }
         }
         let number_of = |wanted: &str| types.iter().position(|entry| entry.class == wanted);
-        if let (Some(first), Some(mut last)) = (number_of("FixedArray"), number_of("SimpleNumberDictionary")) {
+        if let (Some(first), Some(mut last)) =
+            (number_of("FixedArray"), number_of("SimpleNumberDictionary"))
+        {
             // In older versions the arrays of the compiler are subclasses of FixedArray too, and have the next numbers.
-            for class in ["ClosureFeedbackCellArray", "ObjectBoilerplateDescription", "ScriptContextTable"] {
-                last = number_of(class).filter(|&number| number == last + 1).unwrap_or(last);
+            for class in [
+                "ClosureFeedbackCellArray",
+                "ObjectBoilerplateDescription",
+                "ScriptContextTable",
+            ] {
+                last = number_of(class)
+                    .filter(|&number| number == last + 1)
+                    .unwrap_or(last);
             }
-            types[first..=last].iter_mut().for_each(|entry| entry.is_fixed_array = true);
+            types[first..=last]
+                .iter_mut()
+                .for_each(|entry| entry.is_fixed_array = true);
         }
         InstanceTypes { types }
     }

@@ -63,8 +63,15 @@ pub(super) const LAYOUT: Layout = Layout {
         dependent_code: 48,
         transitions: 64,
     },
-    descriptors: DescriptorLayout { count: 8, entries: 24 },
-    properties: PropertyLayout { dictionary_elements: 12, name_dictionary_prefix: 5, symbol_flags: SymbolFlags::Bits },
+    descriptors: DescriptorLayout {
+        count: 8,
+        entries: 24,
+    },
+    properties: PropertyLayout {
+        dictionary_elements: 12,
+        name_dictionary_prefix: 5,
+        symbol_flags: SymbolFlags::Bits,
+    },
     function: FunctionLayout {
         shared: 24,
         prototype_or_initial_map: 56,
@@ -98,13 +105,28 @@ pub(super) const LAYOUT: Layout = Layout {
         module_scope: 3,
         function_scope: 2,
         // eval 1, function 2, module 3, script 4
-        positions: Positions::Behind { scopes: 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4, class_scope: 0 },
+        positions: Positions::Behind {
+            scopes: 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4,
+            class_scope: 0,
+        },
         has_locals_block_list: true,
         has_dependent_code: false,
         has_unused_parameter_bits: false,
     },
-    script: ScriptLayout { source: 8, name: 16, line_offset: 24, column_offset: 32, line_ends: 56, id: 64 },
-    buffer: BufferLayout { byte_length: 24, backing_store: 40, flags: 56, regexp_source: 32 },
+    script: ScriptLayout {
+        source: 8,
+        name: 16,
+        line_offset: 24,
+        column_offset: 32,
+        line_ends: 56,
+        id: 64,
+    },
+    buffer: BufferLayout {
+        byte_length: 24,
+        backing_store: 40,
+        flags: 56,
+        regexp_source: 32,
+    },
     sizes: SizeLayout {
         object_boilerplate_description: 16,
         script_context_table: 16,
@@ -112,7 +134,11 @@ pub(super) const LAYOUT: Layout = Layout {
         bytecode_array: 56,
         feedback_metadata_has_closures: false,
         wasm_dispatch_table: (0, 0),
-        instruction_stream: InstructionStreamSize::Inside { instruction_size: 40, metadata_size: 44, header: 128 },
+        instruction_stream: InstructionStreamSize::Inside {
+            instruction_size: 40,
+            metadata_size: 44,
+            header: 128,
+        },
     },
     weak: WeakLayout {
         native_context_slots: 3,
@@ -183,7 +209,11 @@ const FIELDS: &[Field] = &[
     field(JsDataView, "buffer", 24),
     field(SharedFunctionInfo, "function_data", 8),
     field(SharedFunctionInfo, "name_or_scope_info", 16),
-    field(SharedFunctionInfo, "raw_outer_scope_info_or_feedback_metadata", 24),
+    field(
+        SharedFunctionInfo,
+        "raw_outer_scope_info_or_feedback_metadata",
+        24,
+    ),
     field(SharedFunctionInfo, "script_or_debug_info", 32),
     field(DescriptorArray, "enum_cache", 16),
     field(AccessorInfo, "name", 8),
@@ -200,11 +230,31 @@ const FIELDS: &[Field] = &[
 pub(super) const COMMON_TAGS: &[Tag] = &[
     tag(JsBoundFunction, 40, "(bound arguments)"),
     tag_as(NodeType::Code, Script, 56, "(script line ends)"),
-    tag_as(NodeType::ObjectShape, PrototypeInfo, 16, "(prototype users)"),
-    tag_as(NodeType::ObjectShape, PrototypeInfo, 24, "(prototype chain enum cache)"),
-    tag_as(NodeType::ObjectShape, TransitionArray, 16, "(prototype transitions)"),
+    tag_as(
+        NodeType::ObjectShape,
+        PrototypeInfo,
+        16,
+        "(prototype users)",
+    ),
+    tag_as(
+        NodeType::ObjectShape,
+        PrototypeInfo,
+        24,
+        "(prototype chain enum cache)",
+    ),
+    tag_as(
+        NodeType::ObjectShape,
+        TransitionArray,
+        16,
+        "(prototype transitions)",
+    ),
     tag_as(NodeType::ObjectShape, Map, 56, "(prototype validity cell)"),
-    tag_as(NodeType::Code, ArrayBoilerplateDescription, 16, "(constant elements)"),
+    tag_as(
+        NodeType::Code,
+        ArrayBoilerplateDescription,
+        16,
+        "(constant elements)",
+    ),
     tag_as(NodeType::Code, AllocationSite, 24, "(dependent code)"),
     tag(NativeContext, 16 + 8 * 4, "(context data)"),
 ];
@@ -213,8 +263,18 @@ const TAGS: &[Tag] = &[
     tag(JsFunction, 24, "(shared function info)"),
     tag_as(NodeType::Code, Script, 88, "(shared function infos)"),
     tag_as(NodeType::Code, Script, 120, "(host-defined options)"),
-    tag_as(NodeType::Code, RegExpBoilerplateDescription, 8, "(RegExp data)"),
+    tag_as(
+        NodeType::Code,
+        RegExpBoilerplateDescription,
+        8,
+        "(RegExp data)",
+    ),
     tag_as(NodeType::Code, BytecodeArray, 24, "(handler table)"),
     tag_as(NodeType::Code, BytecodeArray, 32, "(source position table)"),
-    tag_as(NodeType::Code, InstructionStream, 8, "(code relocation info)"),
+    tag_as(
+        NodeType::Code,
+        InstructionStream,
+        8,
+        "(code relocation info)",
+    ),
 ];

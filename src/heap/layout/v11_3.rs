@@ -64,10 +64,18 @@ pub(super) const LAYOUT: Layout = Layout {
     },
     scope_info: ScopeInfoLayout {
         // as before, and shadow realm 8
-        positions: Positions::Behind { scopes: 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 8, class_scope: 0 },
+        positions: Positions::Behind {
+            scopes: 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 8,
+            class_scope: 0,
+        },
         ..super::v10_2::LAYOUT.scope_info
     },
-    buffer: BufferLayout { byte_length: 32, backing_store: 48, flags: 64, ..super::v10_2::LAYOUT.buffer },
+    buffer: BufferLayout {
+        byte_length: 32,
+        backing_store: 48,
+        flags: 64,
+        ..super::v10_2::LAYOUT.buffer
+    },
     sizes: SizeLayout {
         feedback_vector: 56,
         bytecode_array: 54,
@@ -79,7 +87,11 @@ pub(super) const LAYOUT: Layout = Layout {
         },
         ..super::v10_2::LAYOUT.sizes
     },
-    weak: WeakLayout { native_context_slots: 1, next_code_link: None, ..super::v10_2::LAYOUT.weak },
+    weak: WeakLayout {
+        native_context_slots: 1,
+        next_code_link: None,
+        ..super::v10_2::LAYOUT.weak
+    },
     fields: [super::v10_2::COMMON_FIELDS, FIELDS],
     tags: [super::v10_2::COMMON_TAGS, TAGS],
     snapshot: SnapshotTraits {
@@ -101,7 +113,11 @@ const FIELDS: &[Field] = &[
     field(JsDataView, "buffer", 24),
     field(SharedFunctionInfo, "function_data", 8),
     field(SharedFunctionInfo, "name_or_scope_info", 16),
-    field(SharedFunctionInfo, "raw_outer_scope_info_or_feedback_metadata", 24),
+    field(
+        SharedFunctionInfo,
+        "raw_outer_scope_info_or_feedback_metadata",
+        24,
+    ),
     field(SharedFunctionInfo, "script_or_debug_info", 32),
     field(DescriptorArray, "enum_cache", 16),
     field(AccessorInfo, "name", 8),
@@ -119,7 +135,12 @@ const TAGS: &[Tag] = &[
     tag(JsFunction, 24, "(shared function info)"),
     tag_as(NodeType::Code, Script, 88, "(shared function infos)"),
     tag_as(NodeType::Code, Script, 128, "(host-defined options)"),
-    tag_as(NodeType::Code, RegExpBoilerplateDescription, 8, "(RegExp data)"),
+    tag_as(
+        NodeType::Code,
+        RegExpBoilerplateDescription,
+        8,
+        "(RegExp data)",
+    ),
     tag_as(NodeType::Code, BytecodeArray, 24, "(handler table)"),
     tag_as(NodeType::Code, BytecodeArray, 32, "(source position table)"),
     tag_as(NodeType::Code, Code, 8, "(code relocation info)"),

@@ -66,13 +66,19 @@ pub(super) const LAYOUT: Layout = Layout {
         deoptimizing_kinds: 1 << 11 | 1 << 12,
         ..super::v11_3::LAYOUT.code
     },
-    scope_info: ScopeInfoLayout { module_variable_count_in_front: true, ..super::v11_3::LAYOUT.scope_info },
+    scope_info: ScopeInfoLayout {
+        module_variable_count_in_front: true,
+        ..super::v11_3::LAYOUT.scope_info
+    },
     sizes: SizeLayout {
         object_boilerplate_description: 32,
         script_context_table: 32,
         bytecode_array: 64,
         wasm_dispatch_table: (16, 24),
-        instruction_stream: InstructionStreamSize::Body { body_size: 24, header: 32 },
+        instruction_stream: InstructionStreamSize::Body {
+            body_size: 24,
+            header: 32,
+        },
         ..super::v11_3::LAYOUT.sizes
     },
     fields: [super::v10_2::COMMON_FIELDS, FIELDS],
@@ -96,7 +102,11 @@ const FIELDS: &[Field] = &[
     field(JsDataView, "buffer", 24),
     field(SharedFunctionInfo, "function_data", 8),
     field(SharedFunctionInfo, "name_or_scope_info", 16),
-    field(SharedFunctionInfo, "raw_outer_scope_info_or_feedback_metadata", 24),
+    field(
+        SharedFunctionInfo,
+        "raw_outer_scope_info_or_feedback_metadata",
+        24,
+    ),
     field(SharedFunctionInfo, "script", 32),
     field(DescriptorArray, "enum_cache", 16),
     field(AccessorInfo, "name", 8),
@@ -115,8 +125,18 @@ const TAGS: &[Tag] = &[
     tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
     tag_as(NodeType::Code, Script, 88, "(shared function infos)"),
     tag_as(NodeType::Code, Script, 128, "(host-defined options)"),
-    tag_as(NodeType::Code, RegExpBoilerplateDescription, 8, "(RegExp data)"),
+    tag_as(
+        NodeType::Code,
+        RegExpBoilerplateDescription,
+        8,
+        "(RegExp data)",
+    ),
     tag_as(NodeType::Code, BytecodeArray, 32, "(handler table)"),
     tag_as(NodeType::Code, BytecodeArray, 24, "(source position table)"),
-    tag_as(NodeType::Code, InstructionStream, 16, "(code relocation info)"),
+    tag_as(
+        NodeType::Code,
+        InstructionStream,
+        16,
+        "(code relocation info)",
+    ),
 ];

@@ -29,7 +29,11 @@ pub(super) const LAYOUT: Layout = Layout {
         function_token_offset: 52,
         ..super::v12_4::LAYOUT.function
     },
-    code: CodeLayout { flags: 52, deoptimization_parts: [0, 3, 8], ..super::v12_4::LAYOUT.code },
+    code: CodeLayout {
+        flags: 52,
+        deoptimization_parts: [0, 3, 8],
+        ..super::v12_4::LAYOUT.code
+    },
     scope_info: ScopeInfoLayout {
         flags_are_smi: false,
         names: 48,
@@ -40,7 +44,12 @@ pub(super) const LAYOUT: Layout = Layout {
         has_dependent_code: true,
         ..super::v12_4::LAYOUT.scope_info
     },
-    buffer: BufferLayout { byte_length: 40, backing_store: 56, flags: 72, ..super::v12_4::LAYOUT.buffer },
+    buffer: BufferLayout {
+        byte_length: 40,
+        backing_store: 56,
+        flags: 72,
+        ..super::v12_4::LAYOUT.buffer
+    },
     sizes: SizeLayout {
         feedback_vector: 48,
         feedback_metadata_has_closures: true,
@@ -69,7 +78,11 @@ const FIELDS: &[Field] = &[
     field(SharedFunctionInfo, "trusted_function_data", 8),
     field(SharedFunctionInfo, "untrusted_function_data", 16),
     field(SharedFunctionInfo, "name_or_scope_info", 24),
-    field(SharedFunctionInfo, "raw_outer_scope_info_or_feedback_metadata", 32),
+    field(
+        SharedFunctionInfo,
+        "raw_outer_scope_info_or_feedback_metadata",
+        32,
+    ),
     field(SharedFunctionInfo, "script", 40),
     field(DescriptorArray, "enum_cache", 16),
     field(AccessorInfo, "name", 8),
@@ -92,8 +105,18 @@ const TAGS: &[Tag] = &[
     tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
     tag_as(NodeType::Code, Script, 88, "(infos)"),
     tag_as(NodeType::Code, Script, 128, "(host-defined options)"),
-    tag_as(NodeType::Code, RegExpBoilerplateDescription, 8, "(RegExpData)"),
+    tag_as(
+        NodeType::Code,
+        RegExpBoilerplateDescription,
+        8,
+        "(RegExpData)",
+    ),
     tag_as(NodeType::Code, BytecodeArray, 32, "(handler table)"),
     tag_as(NodeType::Code, BytecodeArray, 24, "(source position table)"),
-    tag_as(NodeType::Code, InstructionStream, 16, "(code relocation info)"),
+    tag_as(
+        NodeType::Code,
+        InstructionStream,
+        16,
+        "(code relocation info)",
+    ),
 ];

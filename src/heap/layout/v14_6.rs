@@ -50,16 +50,28 @@ pub(super) const LAYOUT: Layout = Layout {
         startup_object_cache: 0x113c8,
         shareable_object_cache: 0x113e0,
     },
-    descriptors: DescriptorLayout { entries: 32, ..super::v13_6::LAYOUT.descriptors },
-    properties: PropertyLayout { symbol_flags: SymbolFlags::Visibility, ..super::v13_6::LAYOUT.properties },
+    descriptors: DescriptorLayout {
+        entries: 32,
+        ..super::v13_6::LAYOUT.descriptors
+    },
+    properties: PropertyLayout {
+        symbol_flags: SymbolFlags::Visibility,
+        ..super::v13_6::LAYOUT.properties
+    },
     code: CodeLayout {
         baseline: 11,
         // maglev 12, turbofan 13
         deoptimizing_kinds: 1 << 12 | 1 << 13,
         ..super::v13_6::LAYOUT.code
     },
-    scope_info: ScopeInfoLayout { has_unused_parameter_bits: true, ..super::v13_6::LAYOUT.scope_info },
-    sizes: SizeLayout { wasm_dispatch_table: (40, 16), ..super::v13_6::LAYOUT.sizes },
+    scope_info: ScopeInfoLayout {
+        has_unused_parameter_bits: true,
+        ..super::v13_6::LAYOUT.scope_info
+    },
+    sizes: SizeLayout {
+        wasm_dispatch_table: (40, 16),
+        ..super::v13_6::LAYOUT.sizes
+    },
     fields: [super::v10_2::COMMON_FIELDS, FIELDS],
     tags: [super::v10_2::COMMON_TAGS, TAGS],
     snapshot: SnapshotTraits {
@@ -84,7 +96,11 @@ const FIELDS: &[Field] = &[
     field(SharedFunctionInfo, "trusted_function_data", 8),
     field(SharedFunctionInfo, "untrusted_function_data", 16),
     field(SharedFunctionInfo, "name_or_scope_info", 24),
-    field(SharedFunctionInfo, "raw_outer_scope_info_or_feedback_metadata", 32),
+    field(
+        SharedFunctionInfo,
+        "raw_outer_scope_info_or_feedback_metadata",
+        32,
+    ),
     field(SharedFunctionInfo, "script", 40),
     field(DescriptorArray, "enum_cache", 24),
     field(AccessorInfo, "data", 8),
@@ -107,8 +123,18 @@ const TAGS: &[Tag] = &[
     tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
     tag_as(NodeType::Code, Script, 88, "(infos)"),
     tag_as(NodeType::Code, Script, 136, "(host-defined options)"),
-    tag_as(NodeType::Code, RegExpBoilerplateDescription, 8, "(RegExpData)"),
+    tag_as(
+        NodeType::Code,
+        RegExpBoilerplateDescription,
+        8,
+        "(RegExpData)",
+    ),
     tag_as(NodeType::Code, BytecodeArray, 32, "(handler table)"),
     tag_as(NodeType::Code, BytecodeArray, 24, "(source position table)"),
-    tag_as(NodeType::Code, InstructionStream, 16, "(code relocation info)"),
+    tag_as(
+        NodeType::Code,
+        InstructionStream,
+        16,
+        "(code relocation info)",
+    ),
 ];
