@@ -3,20 +3,24 @@
 //! This room wires `freeze`, `heap` and `frames`. It knows nothing of files: the frames go through a pipe to the helper.
 
 mod image;
+mod shared_slots;
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::cgroup;
 use crate::frames::FrameWriter;
 use crate::freeze::{self, Child, FreezeError, Frozen, Pace, Terms, Way};
+use crate::heap;
 use crate::heap::layout::Layout;
-use crate::heap::{self, PageNumbers};
+use crate::heap::page_numbers::PageNumbers;
 use crate::v8::Isolate;
+use shared_slots::shared_slots;
 
 /// A frozen child is ended after this long: a disk that takes nothing, or a reader that hangs.
 pub const DEADLINE: Duration = Duration::from_millis(300_000);
@@ -33,6 +37,8 @@ const PIPE_BYTES: i32 = 1 << 20;
 pub struct HeapReader {
     isolate: u64,
     layout: &'static Layout,
+    /// Where the numbers of pages are kept from one dump to the next.
+    page_slots: &'static [AtomicU64],
     /// The share of one CPU for a child in the background.
     background: f64,
 }
@@ -57,6 +63,7 @@ impl HeapReader {
         Ok(HeapReader {
             isolate: isolate.address() as u64,
             layout,
+            page_slots: shared_slots(),
             background: quota.map_or(1.0, |processors| (processors * SHARE_OF_QUOTA).min(1.0)),
         })
     }
@@ -107,7 +114,6 @@ impl HeapReader {
         // SAFETY: in the copy-on-write way the memory is the child's own. In the shared way other threads may unmap theirs;
         // a read of it then ends the child, and nothing else.
         let memory = unsafe { heap::memory::Memory::of_this_process(&mappings) };
-        let mut page_numbers = PageNumbers::default();
         let output = Paced {
             output: frames,
             pace: &mut child.pace,
@@ -116,7 +122,7 @@ impl HeapReader {
             &memory,
             self.isolate,
             self.layout,
-            &mut page_numbers,
+            PageNumbers::in_slots(self.page_slots),
             output,
         )
         .map(drop)
