@@ -22,6 +22,7 @@ pub mod object;
 pub mod pages;
 pub mod plan;
 pub mod roots;
+pub mod self_test;
 pub mod size;
 #[cfg(test)]
 mod synthetic;
