@@ -23,6 +23,7 @@ pub mod page_numbers;
 pub mod pages;
 pub mod plan;
 pub mod roots;
+pub mod self_test;
 pub mod size;
 #[cfg(test)]
 mod synthetic;

@@ -1,0 +1,277 @@
+//! The reader reads known JavaScript objects back, through the very code that describes and connects nodes in files. Where one
+//! expectation fails, the layout is not that of this V8, and nothing it would write can be trusted.
+
+use super::describe::{Describer, NodeName};
+use super::extract::{AccessorPart, EdgeName, EdgeNames, EdgeSink};
+use super::graph::Graph;
+use super::memory::Address;
+use super::names::Names;
+use super::object::Object;
+use crate::snapshot::{EdgeType, NodeType};
+
+/// The JavaScript expression whose value is read back. Values differ wherever a shifted offset could find an equal one.
+pub const PROBE: &str = r#"(() => {
+  "use strict";
+  class SelfTestBase { #hidden = ["private value"]; reveal() { return this.#hidden; } }
+  class SelfTestClass extends SelfTestBase { field = { of: "instance" }; }
+  const captured = { by: "closure" };
+  const other = ["also captured"];
+  function selfTestClosure() { return [captured, other]; }
+  const slow = { doomed: 1 };
+  for (let index = 0; index < 40; index++) slow["slow" + index] = ["slow value " + index];
+  delete slow.doomed;
+  const sparse = [];
+  sparse[70000] = { at: "70000" };
+  const accessors = { get pair() { return 1; }, set pair(value) { other.push(value); } };
+  const key = { weak: "key" };
+  const bytes = new Uint8Array(new ArrayBuffer(77777), 7, 70);
+  const generator = (function* selfTestGenerator() { yield 1; })();
+  const many = {};
+  for (const name of "abcdefghijklmnopqrstuvwxyz") many[name] = { letter: name };
+  return {
+    text: "self-test text", wide: "Größe → ∞", instance: new SelfTestClass(), closure: selfTestClosure, slow, sparse,
+    list: ["zero", { one: 1 }, "two"], accessors, pattern: /self-test/g, bytes, generator, many,
+    map: new Map([[key, "map value"]]), weakMap: new WeakMap([[key, { held: "weakly" }]]), weakRef: new WeakRef(key),
+    bound: selfTestClosure.bind({ self: "bound" }, "bound argument"), promise: Promise.resolve("resolved"),
+    [Symbol("self-test symbol")]: "by symbol", key,
+  };
+})()"#;
+
+/// One step from a node to the next.
+type Step = (EdgeType, &'static str);
+
+/// What must be found at the end of a path from the probe.
+struct Expectation {
+    path: &'static [Step],
+    node_type: NodeType,
+    name: &'static str,
+}
+
+const fn expect(path: &'static [Step], node_type: NodeType, name: &'static str) -> Expectation {
+    Expectation {
+        path,
+        node_type,
+        name,
+    }
+}
+
+use EdgeType::{Context as InContext, Element, Internal, Property, Shortcut, Weak};
+
+#[rustfmt::skip]
+const EXPECTATIONS: &[Expectation] = &[
+    expect(&[], NodeType::Object, "Object"),
+    expect(&[(Property, "text")], NodeType::String, "self-test text"),
+    expect(&[(Property, "wide")], NodeType::String, "Größe → ∞"),
+    expect(&[(Property, "<symbol self-test symbol>")], NodeType::String, "by symbol"),
+    expect(&[(Property, "instance")], NodeType::Object, "SelfTestClass"),
+    expect(&[(Property, "instance"), (Property, "field"), (Property, "of")], NodeType::String, "instance"),
+    expect(&[(Property, "instance"), (Property, "#hidden"), (Element, "0")], NodeType::String, "private value"),
+    expect(&[(Property, "instance"), (Property, "__proto__"), (Property, "constructor")], NodeType::Closure, "SelfTestClass"),
+    expect(&[(Property, "instance"), (Internal, "map"), (Internal, "descriptors"), (Internal, "map")], NodeType::Hidden, "system / Map"),
+    expect(&[(Property, "closure")], NodeType::Closure, "selfTestClosure"),
+    expect(&[(Property, "closure"), (Internal, "shared")], NodeType::Code, "selfTestClosure"),
+    expect(&[(Property, "closure"), (Internal, "feedback_cell")], NodeType::Code, "system / FeedbackCell"),
+    expect(&[(Property, "closure"), (Internal, "context")], NodeType::Object, "system / Context"),
+    expect(&[(Property, "closure"), (Internal, "context"), (InContext, "captured"), (Property, "by")], NodeType::String, "closure"),
+    expect(&[(Property, "closure"), (Internal, "context"), (InContext, "other"), (Element, "0")], NodeType::String, "also captured"),
+    expect(&[(Property, "closure"), (Internal, "context"), (Internal, "scope_info")], NodeType::Code, "system / ScopeInfo"),
+    expect(&[(Property, "instance"), (Property, "__proto__"), (Property, "constructor"), (Property, "prototype"), (Property, "constructor")], NodeType::Closure, "SelfTestClass"),
+    expect(&[(Property, "instance"), (Property, "__proto__"), (Property, "constructor"), (Internal, "initial_map")], NodeType::ObjectShape, "system / Map"),
+    expect(&[(Property, "slow"), (Property, "slow0"), (Element, "0")], NodeType::String, "(concatenated string)"),
+    expect(&[(Property, "slow"), (Property, "slow39")], NodeType::Object, "Array"),
+    expect(&[(Property, "slow"), (Internal, "properties")], NodeType::Array, "(object properties)"),
+    expect(&[(Property, "sparse"), (Element, "70000"), (Property, "at")], NodeType::String, "70000"),
+    expect(&[(Property, "list"), (Element, "0")], NodeType::String, "zero"),
+    expect(&[(Property, "list"), (Element, "2")], NodeType::String, "two"),
+    expect(&[(Property, "list"), (Internal, "elements")], NodeType::Array, "(object elements)"),
+    expect(&[(Property, "accessors"), (Property, "get pair")], NodeType::Closure, "get pair"),
+    expect(&[(Property, "accessors"), (Property, "set pair")], NodeType::Closure, "set pair"),
+    expect(&[(Property, "accessors"), (Property, "pair"), (Internal, "setter")], NodeType::Closure, "set pair"),
+    expect(&[(Property, "pattern")], NodeType::RegExp, "self-test"),
+    expect(&[(Property, "bytes")], NodeType::Object, "Uint8Array"),
+    expect(&[(Property, "bytes"), (Internal, "buffer")], NodeType::Object, "ArrayBuffer"),
+    expect(&[(Property, "generator"), (Internal, "function")], NodeType::Closure, "selfTestGenerator"),
+    expect(&[(Property, "many"), (Property, "a"), (Property, "letter")], NodeType::String, "a"),
+    expect(&[(Property, "many"), (Property, "z"), (Property, "letter")], NodeType::String, "z"),
+    expect(&[(Property, "map"), (Internal, "table")], NodeType::Array, ""),
+    expect(&[(Property, "map"), (Internal, "table"), (Internal, "5")], NodeType::Object, "Object"),
+    expect(&[(Property, "map"), (Internal, "table"), (Internal, "6")], NodeType::String, "map value"),
+    expect(&[(Property, "weakMap"), (Internal, "table")], NodeType::Array, ""),
+    expect(&[(Property, "weakRef"), (Weak, "target"), (Property, "weak")], NodeType::String, "key"),
+    expect(&[(Property, "bound"), (Internal, "bound_this"), (Property, "self")], NodeType::String, "bound"),
+    expect(&[(Property, "bound"), (Internal, "bound_function")], NodeType::Closure, "selfTestClosure"),
+    expect(&[(Property, "bound"), (Shortcut, "bound_argument_0")], NodeType::String, "bound argument"),
+    expect(&[(Property, "promise"), (Internal, "reactions_or_result")], NodeType::String, "resolved"),
+];
+
+/// The length of the probe's array buffer.
+const BUFFER_LENGTH: u64 = 77777;
+
+/// Why a layout cannot be trusted.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SelfTestError {
+    /// The probe is no object, or was not reached.
+    #[error(
+        "the self-test's object is not found in the heap: take the snapshot over the inspector instead"
+    )]
+    NoProbe,
+    /// Something known was not found where it is.
+    #[error(
+        "the heap reader did not find {expected} at {path}: take the snapshot over the inspector instead"
+    )]
+    NotFound {
+        /// The names of the edges that were followed.
+        path: String,
+        /// The name of the node that should be there.
+        expected: String,
+    },
+}
+
+/// Reads the value of [`PROBE`] at `probe` back.
+pub fn self_test(graph: &Graph, probe: Address) -> Result<(), SelfTestError> {
+    let probe = graph
+        .object(probe)
+        .filter(|_| graph.pages.is_marked(probe))
+        .ok_or(SelfTestError::NoProbe)?;
+    let mut names = Names::default();
+    let edge_names = EdgeNames::new(&mut names, graph.layout());
+    let describer = Describer::new(&mut names);
+    let mut test = SelfTest {
+        graph,
+        names,
+        edge_names,
+        describer,
+    };
+    EXPECTATIONS
+        .iter()
+        .try_for_each(|expectation| test.check(&probe, expectation))?;
+    test.check_buffer_length(&probe)
+}
+
+struct SelfTest<'x, 'm> {
+    graph: &'x Graph<'m>,
+    names: Names,
+    edge_names: EdgeNames,
+    describer: Describer,
+}
+
+/// Looks for one edge among all of a node.
+struct Finder<'x, 'm> {
+    graph: &'x Graph<'m>,
+    names: &'x Names,
+    wanted: Step,
+    found: Option<Address>,
+    memory: Option<Address>,
+}
+
+impl EdgeSink for Finder<'_, '_> {
+    fn edge(&mut self, edge_type: EdgeType, name: EdgeName, target: Address) {
+        if edge_type == self.wanted.0 && self.text_of(name) == self.wanted.1 {
+            self.found.get_or_insert(target);
+        }
+    }
+
+    fn native_edge(&mut self, _: EdgeName, memory: Address) {
+        self.memory = Some(memory);
+    }
+}
+
+/// Longer than any name of the probe.
+const MAX_NAME: usize = 64;
+
+impl Finder<'_, '_> {
+    fn text_of(&self, name: EdgeName) -> String {
+        let key = |key| match self.graph.object(key) {
+            Some(object) if object.kind().is_string() => self.graph.utf8(key, MAX_NAME),
+            Some(object) => self.graph.symbol_text(&object),
+            None => String::new(),
+        };
+        match name {
+            EdgeName::Index(index) | EdgeName::Decimal(index) => index.to_string(),
+            EdgeName::Name(name) => self.names.text(name).to_owned(),
+            EdgeName::Key(address) => key(address),
+            EdgeName::Accessor(AccessorPart::Getter, address) => format!("get {}", key(address)),
+            EdgeName::Accessor(AccessorPart::Setter, address) => format!("set {}", key(address)),
+            EdgeName::BoundArgument(index) => format!("bound_argument_{index}"),
+        }
+    }
+}
+
+impl<'m> SelfTest<'_, 'm> {
+    fn check(
+        &mut self,
+        probe: &Object<'m>,
+        expectation: &Expectation,
+    ) -> Result<(), SelfTestError> {
+        let not_found = || SelfTestError::NotFound {
+            path: expectation
+                .path
+                .iter()
+                .map(|step| format!(".{}", step.1))
+                .collect(),
+            expected: format!("{:?} {:?}", expectation.node_type, expectation.name),
+        };
+        let node = self.follow(probe, expectation.path).ok_or_else(not_found)?;
+        let is_expected = self.is_expected(&node, expectation);
+        is_expected.then_some(()).ok_or_else(not_found)
+    }
+
+    fn follow(&self, probe: &Object<'m>, path: &[Step]) -> Option<Object<'m>> {
+        path.iter().try_fold(*probe, |node, &step| {
+            self.graph.object(self.find(&node, step).found?)
+        })
+    }
+
+    fn find(&self, node: &Object<'m>, wanted: Step) -> Finder<'_, 'm> {
+        let mut finder = Finder {
+            graph: self.graph,
+            names: &self.names,
+            wanted,
+            found: None,
+            memory: None,
+        };
+        self.graph.extract(&self.edge_names, node, &mut finder);
+        finder
+    }
+
+    fn is_expected(&mut self, node: &Object<'m>, expectation: &Expectation) -> bool {
+        let (node_type, name) = self.describer.describe(self.graph, &mut self.names, node);
+        let name = match name {
+            NodeName::Name(name) => self.names.text(name).to_owned(),
+            NodeName::Text(address) => self.graph.utf8(address, MAX_NAME),
+        };
+        // A name in parentheses is one that another object lends; the node itself has none. A text that was put together
+        // may have been flattened.
+        let is_lent = expectation.name.starts_with("(object") && name.is_empty();
+        let is_text = expectation.name == "(concatenated string)" && node.kind().is_string();
+        // Without object shapes, as in 10.2, maps are hidden.
+        let shapes = self.graph.layout().snapshot.object_shapes;
+        let wanted_type = match expectation.node_type {
+            NodeType::ObjectShape if !shapes => NodeType::Hidden,
+            wanted => wanted,
+        };
+        is_text || node_type == wanted_type && (name == expectation.name || is_lent)
+    }
+
+    fn check_buffer_length(&self, probe: &Object<'m>) -> Result<(), SelfTestError> {
+        let path = [(Property, "bytes"), (Internal, "buffer")];
+        let layout = &self.graph.layout().buffer;
+        let buffer = self.follow(probe, &path);
+        let length = buffer.map(|buffer| buffer.view().word(u64::from(layout.byte_length)));
+        let memory =
+            buffer.and_then(|buffer| self.find(&buffer, (Internal, "backing_store")).memory);
+        let is_readable = memory.is_some_and(|memory| {
+            self.graph
+                .decoder
+                .memory
+                .view(memory, BUFFER_LENGTH)
+                .is_some()
+        });
+        (length == Some(BUFFER_LENGTH) && is_readable)
+            .then_some(())
+            .ok_or_else(|| SelfTestError::NotFound {
+                path: ".bytes.buffer.byte_length".to_owned(),
+                expected: BUFFER_LENGTH.to_string(),
+            })
+    }
+}
