@@ -1,41 +1,17 @@
 //! The reader reads known JavaScript objects back, through the very code that describes and connects nodes in files. Where one
 //! expectation fails, the layout is not that of this V8, and nothing it would write can be trusted.
+//!
+//! The objects are those of `lib/self-test-probe.js`, which whoever watches an isolate keeps alive by a global handle. Their
+//! values differ wherever a shifted offset could find an equal one.
 
 use super::describe::{Describer, NodeName};
 use super::extract::{AccessorPart, EdgeName, EdgeNames, EdgeSink};
 use super::graph::Graph;
+use super::layout::kind::Kind;
 use super::memory::Address;
 use super::names::Names;
 use super::object::Object;
 use crate::snapshot::{EdgeType, NodeType};
-
-/// The JavaScript expression whose value is read back. Values differ wherever a shifted offset could find an equal one.
-pub const PROBE: &str = r#"(() => {
-  "use strict";
-  class SelfTestBase { #hidden = ["private value"]; reveal() { return this.#hidden; } }
-  class SelfTestClass extends SelfTestBase { field = { of: "instance" }; }
-  const captured = { by: "closure" };
-  const other = ["also captured"];
-  function selfTestClosure() { return [captured, other]; }
-  const slow = { doomed: 1 };
-  for (let index = 0; index < 40; index++) slow["slow" + index] = ["slow value " + index];
-  delete slow.doomed;
-  const sparse = [];
-  sparse[70000] = { at: "70000" };
-  const accessors = { get pair() { return 1; }, set pair(value) { other.push(value); } };
-  const key = { weak: "key" };
-  const bytes = new Uint8Array(new ArrayBuffer(77777), 7, 70);
-  const generator = (function* selfTestGenerator() { yield 1; })();
-  const many = {};
-  for (const name of "abcdefghijklmnopqrstuvwxyz") many[name] = { letter: name };
-  return {
-    text: "self-test text", wide: "Größe → ∞", instance: new SelfTestClass(), closure: selfTestClosure, slow, sparse,
-    list: ["zero", { one: 1 }, "two"], accessors, pattern: /self-test/g, bytes, generator, many,
-    map: new Map([[key, "map value"]]), weakMap: new WeakMap([[key, { held: "weakly" }]]), weakRef: new WeakRef(key),
-    bound: selfTestClosure.bind({ self: "bound" }, "bound argument"), promise: Promise.resolve("resolved"),
-    [Symbol("self-test symbol")]: "by symbol", key,
-  };
-})()"#;
 
 /// One step from a node to the next.
 type Step = (EdgeType, &'static str);
@@ -127,12 +103,11 @@ pub enum SelfTestError {
     },
 }
 
-/// Reads the value of [`PROBE`] at `probe` back.
-pub fn self_test(graph: &Graph, probe: Address) -> Result<(), SelfTestError> {
-    let probe = graph
-        .object(probe)
-        .filter(|_| graph.pages.is_marked(probe))
-        .ok_or(SelfTestError::NoProbe)?;
+/// Finds the probe among the roots of the isolate and reads it back.
+///
+/// # Errors
+/// The first expectation that fails.
+pub fn self_test(graph: &Graph) -> Result<(), SelfTestError> {
     let mut names = Names::default();
     let edge_names = EdgeNames::new(&mut names, graph.layout());
     let describer = Describer::new(&mut names);
@@ -142,6 +117,7 @@ pub fn self_test(graph: &Graph, probe: Address) -> Result<(), SelfTestError> {
         edge_names,
         describer,
     };
+    let probe = test.find_probe().ok_or(SelfTestError::NoProbe)?;
     EXPECTATIONS
         .iter()
         .try_for_each(|expectation| test.check(&probe, expectation))?;
@@ -197,7 +173,27 @@ impl Finder<'_, '_> {
     }
 }
 
+/// The property by which the probe is known, and its value.
+const MARK: (Step, &str) = ((Property, "text"), "self-test text");
+
 impl<'m> SelfTest<'_, 'm> {
+    /// The probe is an object of the embedder's that bears the mark.
+    fn find_probe(&self) -> Option<Object<'m>> {
+        let (step, text) = MARK;
+        let objects = self
+            .graph
+            .roots
+            .iter()
+            .filter_map(|root| self.graph.object(root.target));
+        objects
+            .filter(|object| object.kind() == Kind::JsObject)
+            .find(|object| {
+                self.find(object, step)
+                    .found
+                    .is_some_and(|found| self.graph.utf8(found, MAX_NAME) == text)
+            })
+    }
+
     fn check(
         &mut self,
         probe: &Object<'m>,

@@ -4,6 +4,7 @@
 
 mod image;
 mod shared_slots;
+pub mod trust;
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write};
@@ -16,9 +17,12 @@ use std::time::Duration;
 use crate::cgroup;
 use crate::frames::FrameWriter;
 use crate::freeze::{self, Child, FreezeError, Frozen, Pace, Terms, Way};
-use crate::heap;
+use crate::heap::export::export;
+use crate::heap::graph::Graph;
 use crate::heap::layout::Layout;
+use crate::heap::memory::Memory;
 use crate::heap::page_numbers::PageNumbers;
+use crate::heap::self_test::self_test;
 use crate::v8::Isolate;
 use shared_slots::shared_slots;
 
@@ -89,6 +93,30 @@ impl HeapReader {
         frozen
     }
 
+    /// Freezes the process for the self-test alone.
+    ///
+    /// # Errors
+    /// When the system allows no clone, or a dump is being made.
+    pub fn self_test_frozen(&self) -> Result<Frozen, FreezeError> {
+        // The child has nothing to say but how it ends.
+        let silence = File::options().write(true).open("/dev/null");
+        let silence = silence.map_err(|cause| FreezeError::Refused {
+            way: Way::CopyOnWrite,
+            cause,
+        })?;
+        let terms = Terms {
+            output: silence.as_fd(),
+            deadline: DEADLINE,
+            background: Some(self.background),
+        };
+        let job = |child: &mut Child<'_>| {
+            let memory = image::memory(child).map_err(|error| error.to_string())?;
+            self.read_heap(&memory).map(drop)
+        };
+        // SAFETY: as in `read_frozen`.
+        unsafe { freeze::freeze(Way::CopyOnWrite, &terms, &job) }
+    }
+
     /// The frozen child's work.
     fn write_frames(&self, child: &mut Child<'_>) -> Result<(), String> {
         // SAFETY: the descriptor is open until the child ends; the file is never dropped, so it is not closed here.
@@ -109,24 +137,24 @@ impl HeapReader {
         child: &mut Child<'_>,
         frames: &mut FrameWriter<&File>,
     ) -> Result<(), String> {
-        let mappings =
-            image::mappings(child).map_err(|error| format!("/proc/self/maps: {error}"))?;
-        // SAFETY: in the copy-on-write way the memory is the child's own. In the shared way other threads may unmap theirs;
-        // a read of it then ends the child, and nothing else.
-        let memory = unsafe { heap::memory::Memory::of_this_process(&mappings) };
+        let memory = image::memory(child).map_err(|error| format!("/proc/self/maps: {error}"))?;
+        let graph = self.read_heap(&memory)?;
         let output = Paced {
             output: frames,
             pace: &mut child.pace,
         };
-        heap::write_snapshot(
-            &memory,
-            self.isolate,
-            self.layout,
-            PageNumbers::in_slots(self.page_slots),
-            output,
-        )
-        .map(drop)
-        .map_err(|error| error.to_string())
+        let page_numbers = PageNumbers::in_slots(self.page_slots);
+        export(&graph, page_numbers, output)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Marks the heap and makes sure that what was found is what is there.
+    fn read_heap<'m>(&self, memory: &'m Memory<'m>) -> Result<Graph<'m>, String> {
+        let graph =
+            Graph::read(memory, self.isolate, self.layout).map_err(|error| error.to_string())?;
+        self_test(&graph).map_err(|error| error.to_string())?;
+        Ok(graph)
     }
 }
 
