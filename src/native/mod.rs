@@ -15,6 +15,7 @@ use crate::freeze::{self, Child, FreezeError, Frozen, Terms, Way};
 use crate::heap::layout::Layout;
 use crate::heap::{self, PageNumbers};
 use crate::v8::Isolate;
+use crate::watch::ChildEnd;
 
 /// A frozen child is ended after this long: a disk that takes nothing, or a reader that hangs.
 pub const DEADLINE: Duration = Duration::from_millis(300_000);
@@ -59,7 +60,7 @@ impl HeapReader {
     ///
     /// # Errors
     /// When the system allows no clone; `output` has then been told.
-    pub fn read_frozen(&self, way: Way, output: PipeWriter) -> Result<Frozen, FreezeError> {
+    pub fn read_frozen(&self, way: Way, output: PipeWriter) -> Result<Reading, FreezeError> {
         let terms = Terms {
             output: output.as_fd(),
             deadline: DEADLINE,
@@ -68,11 +69,13 @@ impl HeapReader {
         // SAFETY: the job reads memory and writes to the pipe; what it allocates stays with it.
         let frozen =
             unsafe { freeze::freeze_either(way, &terms, &|child| self.write_frames(child)) };
-        if let Err(error) = &frozen {
-            // The helper would else only see the pipe end; if it is gone already, nobody waits for the reason.
-            let _ = FrameWriter::new(&output).failed(&error.to_string());
+        match frozen {
+            Ok(frozen) => Ok(Reading { frozen, output }),
+            Err(error) => {
+                tell_helper(&output, &error.to_string());
+                Err(error)
+            }
         }
-        frozen
     }
 
     /// The frozen child's work.
@@ -111,6 +114,27 @@ impl HeapReader {
         .map(drop)
         .map_err(|error| error.to_string())
     }
+}
+
+/// A heap that is being read: the frozen child, and the end of the pipe that it writes to.
+#[must_use = "the frozen child is killed when this value is dropped"]
+pub struct Reading {
+    frozen: Frozen,
+    output: PipeWriter,
+}
+
+impl ChildEnd for Reading {
+    /// Waits for the child and reaps it. What it could not tell the helper itself, such as that it was killed, is told here.
+    fn wait(self: Box<Self>) {
+        if let Err(failure) = self.frozen.wait().result {
+            tell_helper(&self.output, &failure.to_string());
+        }
+    }
+}
+
+/// Tells why there will be no snapshot. A helper that knows already, or is gone, does not read it.
+fn tell_helper(output: &PipeWriter, reason: &str) {
+    let _ = FrameWriter::new(output).failed(reason);
 }
 
 /// The pipe from the frozen child to the helper.
