@@ -24,6 +24,7 @@ use crate::heap::memory::Memory;
 use crate::heap::page_numbers::PageNumbers;
 use crate::heap::self_test::self_test;
 use crate::v8::Isolate;
+use crate::watch::ChildEnd;
 use shared_slots::shared_slots;
 
 /// A frozen child is ended after this long: a disk that takes nothing, or a reader that hangs.
@@ -77,7 +78,7 @@ impl HeapReader {
     ///
     /// # Errors
     /// When the system allows no clone; `output` has then been told.
-    pub fn read_frozen(&self, way: Way, output: PipeWriter) -> Result<Frozen, FreezeError> {
+    pub fn read_frozen(&self, way: Way, output: PipeWriter) -> Result<Reading, FreezeError> {
         let terms = Terms {
             output: output.as_fd(),
             deadline: DEADLINE,
@@ -86,11 +87,13 @@ impl HeapReader {
         // SAFETY: the job reads memory and writes to the pipe; what it allocates stays with it.
         let frozen =
             unsafe { freeze::freeze_either(way, &terms, &|child| self.write_frames(child)) };
-        if let Err(error) = &frozen {
-            // The helper would else only see the pipe end; if it is gone already, nobody waits for the reason.
-            let _ = FrameWriter::new(&output).failed(&error.to_string());
+        match frozen {
+            Ok(frozen) => Ok(Reading { frozen, output }),
+            Err(error) => {
+                tell_helper(&output, &error.to_string());
+                Err(error)
+            }
         }
-        frozen
     }
 
     /// Freezes the process for the self-test alone.
@@ -173,6 +176,27 @@ impl<W: Write> Write for Paced<'_, W> {
     fn flush(&mut self) -> io::Result<()> {
         self.output.flush()
     }
+}
+
+/// A heap that is being read: the frozen child, and the end of the pipe that it writes to.
+#[must_use = "the frozen child is killed when this value is dropped"]
+pub struct Reading {
+    frozen: Frozen,
+    output: PipeWriter,
+}
+
+impl ChildEnd for Reading {
+    /// Waits for the child and reaps it. What it could not tell the helper itself, such as that it was killed, is told here.
+    fn wait(self: Box<Self>) {
+        if let Err(failure) = self.frozen.wait().result {
+            tell_helper(&self.output, &failure.to_string());
+        }
+    }
+}
+
+/// Tells why there will be no snapshot. A helper that knows already, or is gone, does not read it.
+fn tell_helper(output: &PipeWriter, reason: &str) {
+    let _ = FrameWriter::new(output).failed(reason);
 }
 
 /// The pipe from the frozen child to the helper.
