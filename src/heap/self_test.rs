@@ -4,6 +4,8 @@
 use super::describe::{Describer, NodeName};
 use super::extract::{AccessorPart, EdgeName, EdgeNames, EdgeSink};
 use super::graph::Graph;
+use super::layout::kind::Kind;
+use super::locations::Locator;
 use super::memory::Address;
 use super::names::Names;
 use super::object::Object;
@@ -14,6 +16,8 @@ pub const PROBE: &str = r#"(() => {
   "use strict";
   class SelfTestBase { #hidden = ["private value"]; reveal() { return this.#hidden; } }
   class SelfTestClass extends SelfTestBase { field = { of: "instance" }; }
+  class SelfTestMapped {}
+  delete SelfTestMapped.prototype.constructor;
   const captured = { by: "closure" };
   const other = ["also captured"];
   function selfTestClosure() { return [captured, other]; }
@@ -25,11 +29,11 @@ pub const PROBE: &str = r#"(() => {
   const accessors = { get pair() { return 1; }, set pair(value) { other.push(value); } };
   const key = { weak: "key" };
   const bytes = new Uint8Array(new ArrayBuffer(77777), 7, 70);
-  const generator = (function* selfTestGenerator() { yield 1; })();
+  const generator = (function* selfTestGenerator() { yield captured; })();
   const many = {};
   for (const name of "abcdefghijklmnopqrstuvwxyz") many[name] = { letter: name };
   return {
-    text: "self-test text", wide: "Größe → ∞", instance: new SelfTestClass(), closure: selfTestClosure, slow, sparse,
+    text: "self-test text", mapped: new SelfTestMapped(), wide: "Größe → ∞", instance: new SelfTestClass(), closure: selfTestClosure, slow, sparse,
     list: ["zero", { one: 1 }, "two"], accessors, pattern: /self-test/g, bytes, generator, many,
     map: new Map([[key, "map value"]]), weakMap: new WeakMap([[key, { held: "weakly" }]]), weakRef: new WeakRef(key),
     bound: selfTestClosure.bind({ self: "bound" }, "bound argument"), promise: Promise.resolve("resolved"),
@@ -63,6 +67,7 @@ const EXPECTATIONS: &[Expectation] = &[
     expect(&[(Property, "text")], NodeType::String, "self-test text"),
     expect(&[(Property, "wide")], NodeType::String, "Größe → ∞"),
     expect(&[(Property, "<symbol self-test symbol>")], NodeType::String, "by symbol"),
+    expect(&[(Property, "mapped")], NodeType::Object, "SelfTestMapped"),
     expect(&[(Property, "instance")], NodeType::Object, "SelfTestClass"),
     expect(&[(Property, "instance"), (Property, "field"), (Property, "of")], NodeType::String, "instance"),
     expect(&[(Property, "instance"), (Property, "#hidden"), (Element, "0")], NodeType::String, "private value"),
@@ -145,7 +150,67 @@ pub fn self_test(graph: &Graph, probe: Address) -> Result<(), SelfTestError> {
     EXPECTATIONS
         .iter()
         .try_for_each(|expectation| test.check(&probe, expectation))?;
-    test.check_buffer_length(&probe)
+    let checks = [
+        (
+            ".bytes.buffer.byte_length",
+            test.buffer_has_its_length(&probe),
+        ),
+        (
+            ".closure",
+            test.line_is_right(&probe, &[(Property, "closure")], "function selfTestClosure"),
+        ),
+        (
+            ".generator.function",
+            test.line_is_right(&probe, GENERATOR_FUNCTION, "function* selfTestGenerator"),
+        ),
+        (
+            ".generator.function",
+            test.bytecode_has_a_constant_pool(&probe),
+        ),
+        ("the isolate's lists of roots", graph.root_lists_are_right),
+        (
+            "the end of an object",
+            objects_end_where_others_begin(graph),
+        ),
+    ];
+    match checks.into_iter().find(|(_, holds)| !holds) {
+        None => Ok(()),
+        Some((path, _)) => Err(SelfTestError::NotFound {
+            path: path.to_owned(),
+            expected: "what it knows".to_owned(),
+        }),
+    }
+}
+
+/// The path to a function that was run, so that it has bytecode.
+const GENERATOR_FUNCTION: &[Step] = &[(Property, "generator"), (Internal, "function")];
+/// So many objects of a kind are looked at, and so many in all.
+const SAMPLES_OF_A_KIND: u32 = 64;
+const SAMPLES: usize = 1 << 16;
+/// With fewer objects of a kind nothing is said of it: one may be the last of its page.
+const MIN_SAMPLES: u32 = 3;
+/// Larger objects may have a page of their own.
+const MAX_SAMPLE_SIZE: u64 = 64 * 1024;
+
+/// Whether most objects of each kind whose size varies are followed by an object: it shows a wrong size without asking V8.
+fn objects_end_where_others_begin(graph: &Graph) -> bool {
+    let mut followed = [(0u32, 0u32); Kind::COUNT];
+    // A hole is larger than what is mapped of it.
+    let varies =
+        |object: &Object| object.shape.instance_size_in_words == 0 && object.kind() != Kind::Hole;
+    let objects = graph.objects().flatten().filter(varies);
+    for object in objects.take(SAMPLES) {
+        let Some((holds, total)) = followed.get_mut(object.kind() as usize) else {
+            continue;
+        };
+        if *total < SAMPLES_OF_A_KIND && object.size() < MAX_SAMPLE_SIZE {
+            *total += 1;
+            *holds += u32::from(graph.object(object.address + object.size()).is_some());
+        }
+    }
+    followed
+        .iter()
+        .all(|&(holds, total)| total < MIN_SAMPLES || 2 * holds >= total)
 }
 
 struct SelfTest<'x, 'm> {
@@ -253,13 +318,12 @@ impl<'m> SelfTest<'_, 'm> {
         is_text || node_type == wanted_type && (name == expectation.name || is_lent)
     }
 
-    fn check_buffer_length(&self, probe: &Object<'m>) -> Result<(), SelfTestError> {
-        let path = [(Property, "bytes"), (Internal, "buffer")];
+    fn buffer_has_its_length(&self, probe: &Object<'m>) -> bool {
         let layout = &self.graph.layout().buffer;
-        let buffer = self.follow(probe, &path);
-        let length = buffer.map(|buffer| buffer.view().word(u64::from(layout.byte_length)));
-        let memory =
-            buffer.and_then(|buffer| self.find(&buffer, (Internal, "backing_store")).memory);
+        let Some(buffer) = self.follow(probe, &[(Property, "bytes"), (Internal, "buffer")]) else {
+            return false;
+        };
+        let memory = self.find(&buffer, (Internal, "backing_store")).memory;
         let is_readable = memory.is_some_and(|memory| {
             self.graph
                 .decoder
@@ -267,11 +331,31 @@ impl<'m> SelfTest<'_, 'm> {
                 .view(memory, BUFFER_LENGTH)
                 .is_some()
         });
-        (length == Some(BUFFER_LENGTH) && is_readable)
-            .then_some(())
-            .ok_or_else(|| SelfTestError::NotFound {
-                path: ".bytes.buffer.byte_length".to_owned(),
-                expected: BUFFER_LENGTH.to_string(),
-            })
+        is_readable && buffer.view().word(u64::from(layout.byte_length)) == BUFFER_LENGTH
+    }
+
+    /// Whether the function's place is the line of the probe that `text` is in.
+    fn line_is_right(&self, probe: &Object<'m>, path: &[Step], text: &str) -> bool {
+        let function = self.follow(probe, path);
+        let location =
+            function.and_then(|function| Locator::default().locate(self.graph, &function));
+        let line = PROBE.lines().position(|line| line.contains(text));
+        location.is_some_and(|location| Some(location.line as usize) == line && location.script > 0)
+    }
+
+    fn bytecode_has_a_constant_pool(&self, probe: &Object<'m>) -> bool {
+        let layout = &self.graph.layout().function;
+        let pool = || {
+            let function = self.follow(probe, GENERATOR_FUNCTION)?;
+            let shared =
+                self.graph
+                    .object_in(&function, layout.shared, Kind::SharedFunctionInfo)?;
+            let bytecode =
+                self.graph
+                    .object_in(&shared, layout.function_data, Kind::BytecodeArray)?;
+            self.graph
+                .object(bytecode.pointer(layout.bytecode_constant_pool)?)
+        };
+        pool().is_some_and(|pool| matches!(pool.kind(), Kind::FixedArray | Kind::TrustedFixedArray))
     }
 }
