@@ -7,6 +7,7 @@
 const { accessSync, constants } = require("node:fs");
 const { totalmem } = require("node:os");
 const { dirname, resolve } = require("node:path");
+const { runInThisContext } = require("node:vm");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
 const { fileName, readOptions } = require("./lib/options");
 const { loadNative } = require("./lib/native");
@@ -80,7 +81,7 @@ class OomHeapdump {
       method: this.#settings.method,
       helper,
       execArgv: process.execArgv,
-      probe: require("./lib/self-test-probe"),
+      probe: runInThisContext(addon.selfTestProbe(), "node-oom-heapdump/self-test"),
       nodeOptions: process.env.NODE_OPTIONS ?? "",
       v8Version: process.versions.v8,
       workerYoungGenerationMb: resourceLimits.maxYoungGenerationSizeMb,

@@ -12,6 +12,7 @@ use napi_derive::napi;
 
 #[cfg(target_os = "linux")]
 use crate::freeze::{self, FreezeError, Frozen, Way};
+use crate::heap;
 use crate::method::{InspectorDumper, Method};
 use crate::monitor::{
     Helper, HelperError, Monitor, NoThread, RunningHelper, spawn_without_signals,
@@ -44,7 +45,7 @@ pub struct ArmOptions {
     pub node_options: String,
     /// `process.versions.v8`.
     pub v8_version: String,
-    /// The objects of `lib/self-test-probe.js`.
+    /// The value of the script that [`self_test_probe`] gives.
     pub probe: ObjectRef<false>,
     /// `worker_threads.resourceLimits.maxYoungGenerationSizeMb` in a worker.
     pub worker_young_generation_mb: Option<f64>,
@@ -339,6 +340,12 @@ fn heap_reader(_: Isolate, _: &str) -> std::result::Result<HeapReader, String> {
 #[cfg(not(target_os = "linux"))]
 fn heap_reader(_: Isolate, _: &str) -> std::result::Result<std::convert::Infallible, String> {
     Err("the heap reader is proven on Linux x64 only".to_owned())
+}
+
+/// The script whose value the self-test reads back.
+#[napi]
+pub fn self_test_probe() -> &'static str {
+    heap::self_test::PROBE
 }
 
 /// Has a frozen child read the self-test's objects back. The promise gives why the native method is not used from now on, or

@@ -40,7 +40,7 @@ pub fn export(
     let roots = group_roots(graph);
     let census = Census::take(graph, &mut names, &edge_names);
     let writer = SnapshotWriter::new(output, graph.layout().snapshot.format);
-    let strings = StringNumbers::new(&census);
+    let strings = StringNumbers::new(&census, &names);
     let first_node = FIRST_GROUP_NODE + graph.layout().root_groups.len() as u64;
     let export = Export {
         graph,
@@ -74,25 +74,39 @@ fn group_roots(graph: &Graph) -> Vec<Vec<Root>> {
     groups
 }
 
-/// How the strings of the file are numbered: the dummy, strings of the heap, numbers as text, pairs of ephemerons, names.
+/// How the strings of the file are numbered: the dummy, the names known before the nodes, numbers as text, strings of the heap,
+/// pairs of ephemerons, the names found on the way. What most edges are called comes first, where numbers are short.
 struct StringNumbers {
-    first_heap_string: u64,
+    early_names: u64,
     first_decimal: u64,
+    first_heap_string: u64,
     first_pair: u64,
-    first_name: u64,
+    first_late_name: u64,
 }
 
 impl StringNumbers {
-    fn new(census: &Census) -> StringNumbers {
-        let first_heap_string = 1;
-        let first_decimal = first_heap_string + u64::from(census.strings);
-        let first_pair = first_decimal + u64::from(census.decimals);
-        let first_name = first_pair + census.ephemerons.len() as u64;
+    const FIRST_NAME: u64 = 1;
+
+    fn new(census: &Census, names: &Names) -> StringNumbers {
+        let early_names = names.texts().len() as u64;
+        let first_decimal = Self::FIRST_NAME + early_names;
+        let first_heap_string = first_decimal + u64::from(census.decimals);
+        let first_pair = first_heap_string + u64::from(census.strings);
+        let first_late_name = first_pair + census.ephemerons.len() as u64;
         StringNumbers {
-            first_heap_string,
+            early_names,
             first_decimal,
+            first_heap_string,
             first_pair,
-            first_name,
+            first_late_name,
+        }
+    }
+
+    #[inline]
+    fn of_name(&self, name: NameId) -> u64 {
+        match u64::from(name.0).checked_sub(self.early_names) {
+            None => Self::FIRST_NAME + u64::from(name.0),
+            Some(late) => self.first_late_name + late,
         }
     }
 }
@@ -476,7 +490,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     fn number_of(&self, name: NameId) -> u64 {
         match self.census.shared_names.get(&name) {
             Some(&string) => self.strings.first_heap_string + u64::from(string),
-            None => self.strings.first_name + u64::from(name.0),
+            None => self.strings.of_name(name),
         }
     }
 
@@ -546,21 +560,28 @@ impl<'m, W: Write> Export<'_, 'm, W> {
 
     fn all_strings(&mut self, page_numbers: PageNumbers<'_>) -> io::Result<u64> {
         self.writer.one_byte_string(DUMMY_STRING.as_bytes())?;
-        self.heap_strings()?;
+        let early_names = self.strings.early_names as usize;
+        self.names_from(0, early_names)?;
         let mut decimal = Vec::new();
         for index in 0..self.census.decimals {
             decimal.clear();
             crate::snapshot::writer::push_number(&mut decimal, u64::from(index));
             self.writer.one_byte_string(&decimal)?;
         }
+        self.heap_strings()?;
         for index in 0..self.census.ephemerons.len() {
             let text = self.pair_text(self.census.ephemerons[index], page_numbers);
             self.writer.string(text.encode_utf16())?;
         }
-        for text in self.names.texts() {
+        self.names_from(early_names, usize::MAX)?;
+        Ok(self.strings.first_late_name + (self.names.texts().len() - early_names) as u64)
+    }
+
+    fn names_from(&mut self, first: usize, count: usize) -> io::Result<()> {
+        for text in self.names.texts().skip(first).take(count) {
             self.writer.string(text.encode_utf16())?;
         }
-        Ok(self.strings.first_name + self.names.texts().len() as u64)
+        Ok(())
     }
 
     fn heap_strings(&mut self) -> io::Result<()> {

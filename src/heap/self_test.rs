@@ -1,17 +1,20 @@
 //! The reader reads known JavaScript objects back, through the very code that describes and connects nodes in files. Where one
 //! expectation fails, the layout is not that of this V8, and nothing it would write can be trusted.
 //!
-//! The objects are those of `lib/self-test-probe.js`, which whoever watches an isolate keeps alive by a global handle. Their
-//! values differ wherever a shifted offset could find an equal one.
+//! The objects are the value of the script [`PROBE`], which whoever watches an isolate keeps alive by a global handle.
 
 use super::describe::{Describer, NodeName};
 use super::extract::{AccessorPart, EdgeName, EdgeNames, EdgeSink};
 use super::graph::Graph;
 use super::layout::kind::Kind;
+use super::locations::Locator;
 use super::memory::Address;
 use super::names::Names;
 use super::object::Object;
 use crate::snapshot::{EdgeType, NodeType};
+
+/// The script whose value is read back.
+pub const PROBE: &str = include_str!("self_test_probe.js");
 
 /// One step from a node to the next.
 type Step = (EdgeType, &'static str);
@@ -39,6 +42,7 @@ const EXPECTATIONS: &[Expectation] = &[
     expect(&[(Property, "text")], NodeType::String, "self-test text"),
     expect(&[(Property, "wide")], NodeType::String, "Größe → ∞"),
     expect(&[(Property, "<symbol self-test symbol>")], NodeType::String, "by symbol"),
+    expect(&[(Property, "mapped")], NodeType::Object, "SelfTestMapped"),
     expect(&[(Property, "instance")], NodeType::Object, "SelfTestClass"),
     expect(&[(Property, "instance"), (Property, "field"), (Property, "of")], NodeType::String, "instance"),
     expect(&[(Property, "instance"), (Property, "#hidden"), (Element, "0")], NodeType::String, "private value"),
@@ -121,7 +125,67 @@ pub fn self_test(graph: &Graph) -> Result<(), SelfTestError> {
     EXPECTATIONS
         .iter()
         .try_for_each(|expectation| test.check(&probe, expectation))?;
-    test.check_buffer_length(&probe)
+    let checks = [
+        (
+            ".bytes.buffer.byte_length",
+            test.buffer_has_its_length(&probe),
+        ),
+        (
+            ".closure",
+            test.line_is_right(&probe, &[(Property, "closure")], "function selfTestClosure"),
+        ),
+        (
+            ".generator.function",
+            test.line_is_right(&probe, GENERATOR_FUNCTION, "function* selfTestGenerator"),
+        ),
+        (
+            ".generator.function",
+            test.bytecode_has_a_constant_pool(&probe),
+        ),
+        ("the isolate's lists of roots", graph.root_lists_are_right),
+        (
+            "the end of an object",
+            objects_end_where_others_begin(graph),
+        ),
+    ];
+    match checks.into_iter().find(|(_, holds)| !holds) {
+        None => Ok(()),
+        Some((path, _)) => Err(SelfTestError::NotFound {
+            path: path.to_owned(),
+            expected: "what it knows".to_owned(),
+        }),
+    }
+}
+
+/// The path to a function that was run, so that it has bytecode.
+const GENERATOR_FUNCTION: &[Step] = &[(Property, "generator"), (Internal, "function")];
+/// So many objects of a kind are looked at, and so many in all.
+const SAMPLES_OF_A_KIND: u32 = 64;
+const SAMPLES: usize = 1 << 16;
+/// With fewer objects of a kind nothing is said of it: one may be the last of its page.
+const MIN_SAMPLES: u32 = 3;
+/// Larger objects may have a page of their own.
+const MAX_SAMPLE_SIZE: u64 = 64 * 1024;
+
+/// Whether most objects of each kind whose size varies are followed by an object: it shows a wrong size without asking V8.
+fn objects_end_where_others_begin(graph: &Graph) -> bool {
+    let mut followed = [(0u32, 0u32); Kind::COUNT];
+    // A hole is larger than what is mapped of it.
+    let varies =
+        |object: &Object| object.shape.instance_size_in_words == 0 && object.kind() != Kind::Hole;
+    let objects = graph.objects().flatten().filter(varies);
+    for object in objects.take(SAMPLES) {
+        let Some((holds, total)) = followed.get_mut(object.kind() as usize) else {
+            continue;
+        };
+        if *total < SAMPLES_OF_A_KIND && object.size() < MAX_SAMPLE_SIZE {
+            *total += 1;
+            *holds += u32::from(graph.object(object.address + object.size()).is_some());
+        }
+    }
+    followed
+        .iter()
+        .all(|&(holds, total)| total < MIN_SAMPLES || 2 * holds >= total)
 }
 
 struct SelfTest<'x, 'm> {
@@ -249,13 +313,12 @@ impl<'m> SelfTest<'_, 'm> {
         is_text || node_type == wanted_type && (name == expectation.name || is_lent)
     }
 
-    fn check_buffer_length(&self, probe: &Object<'m>) -> Result<(), SelfTestError> {
-        let path = [(Property, "bytes"), (Internal, "buffer")];
+    fn buffer_has_its_length(&self, probe: &Object<'m>) -> bool {
         let layout = &self.graph.layout().buffer;
-        let buffer = self.follow(probe, &path);
-        let length = buffer.map(|buffer| buffer.view().word(u64::from(layout.byte_length)));
-        let memory =
-            buffer.and_then(|buffer| self.find(&buffer, (Internal, "backing_store")).memory);
+        let Some(buffer) = self.follow(probe, &[(Property, "bytes"), (Internal, "buffer")]) else {
+            return false;
+        };
+        let memory = self.find(&buffer, (Internal, "backing_store")).memory;
         let is_readable = memory.is_some_and(|memory| {
             self.graph
                 .decoder
@@ -263,11 +326,31 @@ impl<'m> SelfTest<'_, 'm> {
                 .view(memory, BUFFER_LENGTH)
                 .is_some()
         });
-        (length == Some(BUFFER_LENGTH) && is_readable)
-            .then_some(())
-            .ok_or_else(|| SelfTestError::NotFound {
-                path: ".bytes.buffer.byte_length".to_owned(),
-                expected: BUFFER_LENGTH.to_string(),
-            })
+        is_readable && buffer.view().word(u64::from(layout.byte_length)) == BUFFER_LENGTH
+    }
+
+    /// Whether the function's place is the line of the probe that `text` is in.
+    fn line_is_right(&self, probe: &Object<'m>, path: &[Step], text: &str) -> bool {
+        let function = self.follow(probe, path);
+        let location =
+            function.and_then(|function| Locator::default().locate(self.graph, &function));
+        let line = PROBE.lines().position(|line| line.contains(text));
+        location.is_some_and(|location| Some(location.line as usize) == line && location.script > 0)
+    }
+
+    fn bytecode_has_a_constant_pool(&self, probe: &Object<'m>) -> bool {
+        let layout = &self.graph.layout().function;
+        let pool = || {
+            let function = self.follow(probe, GENERATOR_FUNCTION)?;
+            let shared =
+                self.graph
+                    .object_in(&function, layout.shared, Kind::SharedFunctionInfo)?;
+            let bytecode =
+                self.graph
+                    .object_in(&shared, layout.function_data, Kind::BytecodeArray)?;
+            self.graph
+                .object(bytecode.pointer(layout.bytecode_constant_pool)?)
+        };
+        pool().is_some_and(|pool| matches!(pool.kind(), Kind::FixedArray | Kind::TrustedFixedArray))
     }
 }
