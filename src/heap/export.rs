@@ -399,9 +399,15 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     /// What the root leads to besides the groups of roots: the global objects, or from 14.6 on the native contexts.
     fn global_shortcuts(&self) -> Vec<u32> {
         let graph = self.graph;
+        // Not those of `vm` contexts, which only other objects hold.
+        let is_held = |context| {
+            let mut roots = graph.roots.iter();
+            roots.any(|root| root.target == context && !root.is_weak)
+        };
         let mut targets: Vec<u32> = graph
             .native_contexts
             .iter()
+            .filter(|&&context| is_held(context))
             .filter_map(|&context| {
                 if graph.layout().snapshot.names_globals {
                     return graph.pages.rank_of(context);
