@@ -36,8 +36,12 @@ class OomHeapdump {
       this.#native = null;
       this.#obstacle = error.message;
     }
+    const notNative = this.#native?.watchStatus().distrust;
     if (this.#obstacle) {
-      process.emitWarning(`No heap snapshot will be made: ${this.#obstacle}`, "OomHeapdumpWarning");
+      const reasons = [notNative, this.#obstacle].filter(Boolean).join("; and ");
+      warn(`No heap snapshot will be made: ${reasons}`);
+    } else if (notNative) {
+      warn(`Heap snapshots are made over the inspector: ${notNative}`);
     }
   }
 
@@ -112,6 +116,10 @@ class OomHeapdump {
 // Node sizes V8's heap by the machine's memory, or by the control group's where that is less.
 function memoryForV8() {
   return Math.min(totalmem(), process.constrainedMemory?.() || Infinity);
+}
+
+function warn(message) {
+  process.emitWarning(message, "OomHeapdumpWarning");
 }
 
 function inspectorUrl() {
