@@ -7,6 +7,7 @@
 const { accessSync, constants } = require("node:fs");
 const { totalmem } = require("node:os");
 const { dirname, resolve } = require("node:path");
+const { runInThisContext } = require("node:vm");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
 const { fileName, readOptions } = require("./lib/options");
 const { loadNative } = require("./lib/native");
@@ -21,6 +22,9 @@ function watchHeap(options) {
   }
   return globalThis[INSTANCE];
 }
+
+// The native method is put to the test when the program has been running for a while: short programs are never bothered.
+const SELF_TEST_AFTER_MS = 3000;
 
 class OomHeapdump {
   #settings;
@@ -43,6 +47,7 @@ class OomHeapdump {
     } else if (notNative) {
       warn(`Heap snapshots are made over the inspector: ${notNative}`);
     }
+    if (this.status().method === "native") setTimeout(() => this.#testNativeMethod(), SELF_TEST_AFTER_MS).unref();
   }
 
   // What is watched and what has been written; `reason` says what stands in the way of a dump.
@@ -67,6 +72,11 @@ class OomHeapdump {
     return this.#native.createHeapSnapshot(path === undefined ? undefined : fileName("path", path));
   }
 
+  async #testNativeMethod() {
+    const failure = await this.#native.selfTest();
+    if (failure) warn(`The inspector is used for heap snapshots from now on: ${failure}`);
+  }
+
   #arm() {
     const { addon, helper } = loadNative();
     addon.arm({
@@ -77,6 +87,7 @@ class OomHeapdump {
       method: this.#settings.method,
       helper,
       execArgv: process.execArgv,
+      probe: runInThisContext(addon.selfTestProbe(), "node-oom-heapdump/self-test"),
       nodeOptions: process.env.NODE_OPTIONS ?? "",
       v8Version: process.versions.v8,
       workerYoungGenerationMb: resourceLimits.maxYoungGenerationSizeMb,

@@ -41,7 +41,7 @@ mod native_dumper {
 
     use super::InspectorDumper;
     use crate::freeze::{self, Way};
-    use crate::native::{DEADLINE, HeapReader, pipe};
+    use crate::native::{DEADLINE, HeapReader, pipe, trust};
     use crate::watch::{Cause, ChildEnd, Danger, Dumper, Frames, Stage};
 
     /// Freezes the process on the spot. The application goes on, or, where it is about to die anyway, waits and needs no
@@ -53,6 +53,9 @@ mod native_dumper {
 
     impl Dumper for NativeDumper {
         fn begin(&self, danger: Danger) {
+            if trust::distrust().is_some() {
+                return InspectorDumper.begin(danger);
+            }
             let way = match danger.cause {
                 Cause::Threshold => Way::CopyOnWrite,
                 Cause::NearHeapLimit => Way::Shared,

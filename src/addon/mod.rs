@@ -7,17 +7,18 @@ use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use napi::bindgen_prelude::{Env, Object, Result};
+use napi::bindgen_prelude::{Env, Object, ObjectRef, Result};
 use napi_derive::napi;
 
 #[cfg(target_os = "linux")]
-use crate::freeze::{self, FreezeError, Way};
+use crate::freeze::{self, FreezeError, Frozen, Way};
+use crate::heap;
 use crate::method::{InspectorDumper, Method};
 use crate::monitor::{
     Helper, HelperError, Monitor, NoThread, RunningHelper, spawn_without_signals,
 };
 #[cfg(target_os = "linux")]
-use crate::native::HeapReader;
+use crate::native::{HeapReader, trust};
 use crate::request::InspectorAddress;
 use crate::v8::{Isolate, UnsupportedHost};
 use crate::watch::limit::{LimitSources, old_generation_limit};
@@ -44,6 +45,8 @@ pub struct ArmOptions {
     pub node_options: String,
     /// `process.versions.v8`.
     pub v8_version: String,
+    /// The value of the script that [`self_test_probe`] gives.
+    pub probe: ObjectRef<false>,
     /// `worker_threads.resourceLimits.maxYoungGenerationSizeMb` in a worker.
     pub worker_young_generation_mb: Option<f64>,
     /// The memory that Node tells V8 of, in bytes.
@@ -120,6 +123,8 @@ struct Armed {
     file: PathBuf,
     port: u16,
     trust: Trust,
+    /// Keeps the self-test's objects alive, and among the isolate's global handles. The environment frees it.
+    _probe: ObjectRef<false>,
     /// Whether the inspector may serve where the heap reader fails.
     may_fall_back: bool,
 }
@@ -188,6 +193,7 @@ fn watch_this_isolate(options: ArmOptions) -> std::result::Result<Armed, ArmErro
         file,
         port: options.port,
         trust,
+        _probe: options.probe,
         may_fall_back: options.method != Method::Native.name(),
     };
     armed.prepare_helper()?;
@@ -244,12 +250,21 @@ impl Armed {
 }
 
 impl Trust {
+    /// Freezes the process for the self-test. A refusal, such as while a dump is made, is no verdict.
+    #[cfg(target_os = "linux")]
+    fn freeze_for_self_test(&self) -> Option<Frozen> {
+        match self {
+            Trust::Native(reader) => reader.self_test_frozen().ok(),
+            Trust::Inspector(_) => None,
+        }
+    }
+
     /// Begins a dump that was asked for. The helper runs before the process is frozen: where only the shared way is open,
     /// somebody must empty the pipe meanwhile.
     fn begin_on_demand(&self, mut helper: Helper) -> std::result::Result<Begun, OnDemandError> {
         match self {
             #[cfg(target_os = "linux")]
-            Trust::Native(reader) => {
+            Trust::Native(reader) if trust::distrust().is_none() => {
                 if freeze::is_busy() {
                     return Err(FreezeError::Busy.into());
                 }
@@ -262,7 +277,7 @@ impl Trust {
                     child: reading.map(|reading| Box::new(reading) as _),
                 })
             }
-            Trust::Inspector(_) => Ok(Begun {
+            _ => Ok(Begun {
                 helper: helper.start(None)?,
                 child: None,
             }),
@@ -296,7 +311,9 @@ impl Trust {
     fn method(&self) -> Method {
         match self {
             #[cfg(target_os = "linux")]
-            Trust::Native(_) => Method::Native,
+            Trust::Native(_) if trust::distrust().is_none() => Method::Native,
+            #[cfg(target_os = "linux")]
+            Trust::Native(_) => Method::Inspector,
             Trust::Inspector(_) => Method::Inspector,
         }
     }
@@ -305,7 +322,7 @@ impl Trust {
         match self {
             Trust::Inspector(reason) => reason.as_deref(),
             #[cfg(target_os = "linux")]
-            Trust::Native(_) => None,
+            Trust::Native(_) => trust::distrust(),
         }
     }
 }
@@ -323,6 +340,33 @@ fn heap_reader(_: Isolate, _: &str) -> std::result::Result<HeapReader, String> {
 #[cfg(not(target_os = "linux"))]
 fn heap_reader(_: Isolate, _: &str) -> std::result::Result<std::convert::Infallible, String> {
     Err("the heap reader is proven on Linux x64 only".to_owned())
+}
+
+/// The script whose value the self-test reads back.
+#[napi]
+pub fn self_test_probe() -> &'static str {
+    heap::self_test::PROBE
+}
+
+/// Has a frozen child read the self-test's objects back. The promise gives why the native method is not used from now on, or
+/// `null`.
+#[napi(ts_return_type = "Promise<string | null>")]
+pub fn self_test(env: &Env) -> Result<Object<'_>> {
+    let (deferred, promise) = env.create_deferred::<Option<String>, _>()?;
+    let frozen = ARMED.with_borrow(|slot| {
+        slot.as_ref()
+            .and_then(|armed| armed.trust.freeze_for_self_test())
+    });
+    spawn_without_signals("oom-heapdump", move || {
+        let failure = frozen.and_then(|frozen| frozen.wait().result.err());
+        let failure = failure.map(|failure| failure.to_string());
+        if let Some(reason) = &failure {
+            trust::lose(reason.clone());
+        }
+        deferred.resolve(move |_| Ok(failure));
+    })
+    .map_err(|error| napi::Error::from_reason(NoThread::from(error).to_string()))?;
+    Ok(promise)
 }
 
 /// Takes a heap snapshot of the calling thread's isolate now; the application goes on. The promise gives the path.

@@ -469,6 +469,11 @@ impl Census {
         })
     }
 
+    /// Whether the node is a string that the file holds.
+    pub fn owns_string(&self, rank: u32) -> bool {
+        self.note_of(rank) & OWNS_STRING != 0
+    }
+
     /// The number of the node's string among those of the heap.
     pub fn string_of(&self, rank: u32) -> Option<u32> {
         if self.note_of(rank) & OWNS_STRING == 0 {

@@ -212,6 +212,14 @@ impl<'m> View<'m> {
         self.read(offset)
     }
 
+    /// Copies the first bytes to `bytes`; gives those there were.
+    pub fn copy<'b>(&self, bytes: &'b mut [u8]) -> &'b [u8] {
+        let length = self.length.min(bytes.len());
+        // SAFETY: the stretch is readable for `length` bytes (`Memory::run`), and no heap that is read lies in `bytes`.
+        unsafe { std::ptr::copy_nonoverlapping(self.host, bytes.as_mut_ptr(), length) };
+        &bytes[..length]
+    }
+
     /// Asks the processor to have the first bytes at hand soon.
     #[inline]
     pub fn prefetch(&self) {

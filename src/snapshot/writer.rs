@@ -1,11 +1,13 @@
 //! Writes a .heapsnapshot as a stream, in the order of the file: header, nodes, edges, locations, strings. Nothing is kept;
-//! the counts of the header must be known before. Numbers are formatted two digits at a time from a table.
+//! the counts of the header must be known before. Rows are formatted in place, two digits at a time from a table.
 
 use super::{EdgeType, Format, NodeType};
 use std::io::{self, Write};
 
-/// The size at which the buffer is handed on. One entry may overshoot it by a string of [`MAX_STRING_CHARACTERS`].
+/// The size at which the buffer is handed on.
 const BUFFER_SIZE: usize = 256 * 1024;
+/// No row is longer: seven numbers of at most 20 digits.
+const MAX_ROW: usize = 160;
 
 /// Longer strings are cut, as V8 does by its flag `--heap-snapshot-string-limit`.
 pub const MAX_STRING_CHARACTERS: usize = 1024;
@@ -37,7 +39,7 @@ pub struct SnapshotWriter<W> {
 impl<W: Write> SnapshotWriter<W> {
     /// Starts a file of these columns.
     pub fn new(output: W, format: Format) -> SnapshotWriter<W> {
-        let buffer = Vec::with_capacity(BUFFER_SIZE + 8 * MAX_STRING_CHARACTERS);
+        let buffer = Vec::with_capacity(BUFFER_SIZE + MAX_ROW + 8 * MAX_STRING_CHARACTERS);
         SnapshotWriter {
             output,
             buffer,
@@ -117,22 +119,26 @@ impl<W: Write> SnapshotWriter<W> {
     /// Writes one row of the nodes.
     #[inline]
     pub fn node(&mut self, node: Node) -> io::Result<()> {
-        self.separate();
-        self.number(node.node_type as u64);
-        self.buffer.push(b',');
-        self.number(node.name);
-        self.buffer.push(b',');
-        self.number(node.id);
-        self.buffer.push(b',');
-        self.number(node.self_size);
-        self.buffer.push(b',');
-        self.number(node.edge_count);
-        self.buffer.extend_from_slice(if self.format.trace_node_id {
-            b",0,0"
-        } else {
-            b",0"
-        });
-        self.hand_on_if_full()
+        let separator = self.separator();
+        let trace_node_id = self.format.trace_node_id;
+        self.row(|row| {
+            row.byte(separator);
+            for value in [
+                u64::from(node.node_type as u8),
+                node.name,
+                node.id,
+                node.self_size,
+                node.edge_count,
+            ] {
+                row.number(value);
+                row.byte(b',');
+            }
+            if trace_node_id {
+                row.byte(b'0');
+                row.byte(b',');
+            }
+            row.byte(b'0');
+        })
     }
 
     /// Ends the nodes and begins the edges.
@@ -143,13 +149,16 @@ impl<W: Write> SnapshotWriter<W> {
     /// Writes one row of the edges. `target` is the node's index, counted in nodes.
     #[inline]
     pub fn edge(&mut self, edge_type: EdgeType, name_or_index: u64, target: u64) -> io::Result<()> {
-        self.separate();
-        self.buffer
-            .extend_from_slice(&[b'0' + edge_type as u8, b',']);
-        self.number(name_or_index);
-        self.buffer.push(b',');
-        self.number(target * self.format.node_fields());
-        self.hand_on_if_full()
+        let separator = self.separator();
+        let target = target * self.format.node_fields();
+        self.row(|row| {
+            row.byte(separator);
+            row.byte(b'0' + edge_type as u8);
+            row.byte(b',');
+            row.number(name_or_index);
+            row.byte(b',');
+            row.number(target);
+        })
     }
 
     /// Ends the edges and begins the locations.
@@ -161,13 +170,15 @@ impl<W: Write> SnapshotWriter<W> {
 
     /// Writes where the function of a node stands; line and column count from 0.
     pub fn location(&mut self, node: u64, script: u64, line: u64, column: u64) -> io::Result<()> {
-        self.separate();
-        self.number(node * self.format.node_fields());
-        for value in [script, line, column] {
-            self.buffer.push(b',');
-            self.number(value);
-        }
-        self.hand_on_if_full()
+        let mut separator = self.separator();
+        let node = node * self.format.node_fields();
+        self.row(|row| {
+            for value in [node, script, line, column] {
+                row.byte(separator);
+                row.number(value);
+                separator = b',';
+            }
+        })
     }
 
     /// Ends the locations and begins the strings.
@@ -195,8 +206,13 @@ impl<W: Write> SnapshotWriter<W> {
     /// Writes one string of one-byte characters of the table.
     pub fn one_byte_string(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.begin_string();
-        for &byte in bytes.iter().take(MAX_STRING_CHARACTERS) {
-            self.unit(u16::from(byte));
+        let bytes = &bytes[..bytes.len().min(MAX_STRING_CHARACTERS)];
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        for run in bytes.chunk_by(|left, right| is_plain(left) && is_plain(right)) {
+            match run {
+                [byte] if !is_plain(byte) => self.unit(u16::from(*byte)),
+                plain => self.buffer.extend_from_slice(plain),
+            }
         }
         self.end_string()
     }
@@ -226,13 +242,30 @@ impl<W: Write> SnapshotWriter<W> {
         self.hand_on_if_full()
     }
 
+    /// What stands before a row: a comma, or a blank before the first.
     #[inline]
-    fn separate(&mut self) {
-        if self.first_of_section {
-            self.first_of_section = false;
+    fn separator(&mut self) -> u8 {
+        if std::mem::take(&mut self.first_of_section) {
+            b' '
         } else {
-            self.buffer.push(b',');
+            b','
         }
+    }
+
+    /// Lets `write` fill a row at the end of the buffer.
+    #[inline]
+    fn row(&mut self, write: impl FnOnce(&mut Row)) -> io::Result<()> {
+        let start = self.buffer.len();
+        // Within the capacity, so nothing is moved.
+        self.buffer.resize(start + MAX_ROW, 0);
+        let mut row = Row {
+            bytes: &mut self.buffer[start..],
+            length: 0,
+        };
+        write(&mut row);
+        let length = row.length;
+        self.buffer.truncate(start + length);
+        self.hand_on_if_full()
     }
 
     #[inline]
@@ -329,26 +362,66 @@ const DIGIT_PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-/// Appends `value` in base 10.
+/// A row that is being filled. What does not fit is left out; [`MAX_ROW`] is chosen so that everything does.
+struct Row<'b> {
+    bytes: &'b mut [u8],
+    length: usize,
+}
+
+impl Row<'_> {
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.length) {
+            *place = byte;
+            self.length += 1;
+        }
+    }
+
+    #[inline]
+    fn number(&mut self, value: u64) {
+        let digits = digit_count(value);
+        let Some(places) = self.bytes.get_mut(self.length..self.length + digits) else {
+            return;
+        };
+        self.length += digits;
+        write_digits(places, value);
+    }
+}
+
+/// The number of digits of `value` in base 10.
 #[inline]
+fn digit_count(value: u64) -> usize {
+    match value {
+        0..10 => 1,
+        10..100 => 2,
+        100..1_000 => 3,
+        1_000..10_000 => 4,
+        10_000..100_000 => 5,
+        100_000..1_000_000 => 6,
+        1_000_000..10_000_000 => 7,
+        10_000_000..100_000_000 => 8,
+        _ => 1 + value.ilog10() as usize,
+    }
+}
+
+/// Fills `places` from behind with the digits of `value`.
+#[inline]
+fn write_digits(places: &mut [u8], mut value: u64) {
+    let mut pairs = places.rchunks_exact_mut(2);
+    for pair in &mut pairs {
+        pair.copy_from_slice(&DIGIT_PAIRS[(value % 100) as usize]);
+        value /= 100;
+    }
+    if let [first] = pairs.into_remainder() {
+        *first = b'0' + (value % 10) as u8;
+    }
+}
+
+/// Appends `value` in base 10.
 pub fn push_number(buffer: &mut Vec<u8>, value: u64) {
-    if value < 10 {
-        buffer.push(b'0' + value as u8);
-        return;
-    }
-    let mut digits = [0u8; 20];
-    let mut start = digits.len();
-    let mut rest = value;
-    while rest >= 10 {
-        start -= 2;
-        digits[start..start + 2].copy_from_slice(&DIGIT_PAIRS[(rest % 100) as usize]);
-        rest /= 100;
-    }
-    if rest > 0 {
-        start -= 1;
-        digits[start] = b'0' + rest as u8;
-    }
-    buffer.extend_from_slice(&digits[start..]);
+    let start = buffer.len();
+    buffer.resize(start + digit_count(value), 0);
+    write_digits(&mut buffer[start..], value);
 }
 
 #[cfg(test)]
