@@ -2,7 +2,7 @@
 //! array buffers; their edges in the same order; locations; strings.
 
 use super::body::HashTable;
-use super::census::{Census, EphemeronPair};
+use super::census::{Census, EphemeronPair, StringGroup};
 use super::describe::{Describer, NodeName};
 use super::extract::{AccessorPart, EdgeName, EdgeNames, EdgeSink};
 use super::graph::Graph;
@@ -53,7 +53,7 @@ pub fn export(
         roots,
         first_node,
         remembered_keys: vec![(0, 0); REMEMBERED_KEYS],
-        strings_passed: 0,
+        strings_passed: [0; 2],
         error: None,
     };
     export.run(page_numbers).map_err(HeapError::Write)
@@ -74,12 +74,13 @@ fn group_roots(graph: &Graph) -> Vec<Vec<Root>> {
     groups
 }
 
-/// How the strings of the file are numbered: the dummy, the names known before the nodes, numbers as text, strings of the heap,
-/// pairs of ephemerons, the names found on the way. What most edges are called comes first, where numbers are short.
+/// How the strings of the file are numbered: the dummy, the names known before the nodes, internalized strings, numbers as text,
+/// other strings, pairs of ephemerons, the names found on the way. What most edges are called comes first, where numbers are short.
 struct StringNumbers {
     early_names: u64,
     first_decimal: u64,
-    first_heap_string: u64,
+    /// By [`StringGroup`].
+    first_heap_string: [u64; 2],
     first_pair: u64,
     first_late_name: u64,
 }
@@ -89,9 +90,12 @@ impl StringNumbers {
 
     fn new(census: &Census, names: &Names) -> StringNumbers {
         let early_names = names.texts().len() as u64;
-        let first_decimal = Self::FIRST_NAME + early_names;
-        let first_heap_string = first_decimal + u64::from(census.decimals);
-        let first_pair = first_heap_string + u64::from(census.strings);
+        let [internalized, others] = census.strings.map(u64::from);
+        let first_internalized = Self::FIRST_NAME + early_names;
+        let first_decimal = first_internalized + internalized;
+        let first_other = first_decimal + u64::from(census.decimals);
+        let first_heap_string = [first_internalized, first_other];
+        let first_pair = first_other + others;
         let first_late_name = first_pair + census.ephemerons.len() as u64;
         StringNumbers {
             early_names,
@@ -100,6 +104,11 @@ impl StringNumbers {
             first_pair,
             first_late_name,
         }
+    }
+
+    #[inline]
+    fn of_heap_string(&self, group: StringGroup, number: u32) -> u64 {
+        self.first_heap_string[group as usize] + u64::from(number)
     }
 
     #[inline]
@@ -123,7 +132,7 @@ struct Export<'x, 'm, W> {
     first_node: u64,
     remembered_keys: Vec<(Address, u64)>,
     /// The strings of the heap among the nodes written so far.
-    strings_passed: u32,
+    strings_passed: [u32; 2],
     /// The first error of writing edges, whose sink cannot return one.
     error: Option<io::Error>,
 }
@@ -250,9 +259,10 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             };
         };
         let (node_type, name) = self.type_and_name(rank, object);
-        let name = if self.census.owns_string(rank) {
-            self.strings_passed += 1;
-            self.strings.first_heap_string + u64::from(self.strings_passed) - 1
+        let name = if let Some(group) = self.census.string_group(rank) {
+            let passed = &mut self.strings_passed[group as usize];
+            *passed += 1;
+            self.strings.of_heap_string(group, *passed - 1)
         } else {
             self.node_name_number(name)
         };
@@ -390,9 +400,15 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     /// What the root leads to besides the groups of roots: the global objects, or from 14.6 on the native contexts.
     fn global_shortcuts(&self) -> Vec<u32> {
         let graph = self.graph;
+        // Not those of `vm` contexts, which only other objects hold.
+        let is_held = |context| {
+            let mut roots = graph.roots.iter();
+            roots.any(|root| root.target == context && !root.is_weak)
+        };
         let mut targets: Vec<u32> = graph
             .native_contexts
             .iter()
+            .filter(|&&context| is_held(context))
             .filter_map(|&context| {
                 if graph.layout().snapshot.names_globals {
                     return graph.pages.rank_of(context);
@@ -489,7 +505,9 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     #[inline]
     fn number_of(&self, name: NameId) -> u64 {
         match self.census.shared_names.get(&name) {
-            Some(&string) => self.strings.first_heap_string + u64::from(string),
+            Some(&string) => self
+                .strings
+                .of_heap_string(StringGroup::Internalized, string),
             None => self.strings.of_name(name),
         }
     }
@@ -533,7 +551,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
                 .rank_of(key)
                 .and_then(|rank| self.census.string_of(rank))
             {
-                Some(string) => self.strings.first_heap_string + u64::from(string),
+                Some((group, number)) => self.strings.of_heap_string(group, number),
                 None => {
                     let text = self.graph.utf8(key, MAX_STRING_CHARACTERS);
                     self.name_number(&text)
@@ -562,13 +580,14 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         self.writer.one_byte_string(DUMMY_STRING.as_bytes())?;
         let early_names = self.strings.early_names as usize;
         self.names_from(0, early_names)?;
+        self.heap_strings(StringGroup::Internalized)?;
         let mut decimal = Vec::new();
         for index in 0..self.census.decimals {
             decimal.clear();
             crate::snapshot::writer::push_number(&mut decimal, u64::from(index));
             self.writer.one_byte_string(&decimal)?;
         }
-        self.heap_strings()?;
+        self.heap_strings(StringGroup::Other)?;
         for index in 0..self.census.ephemerons.len() {
             let text = self.pair_text(self.census.ephemerons[index], page_numbers);
             self.writer.string(text.encode_utf16())?;
@@ -584,11 +603,11 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         Ok(())
     }
 
-    fn heap_strings(&mut self) -> io::Result<()> {
+    fn heap_strings(&mut self, group: StringGroup) -> io::Result<()> {
         let mut bytes = [0; MAX_STRING_CHARACTERS];
         let graph = self.graph;
         for (rank, object) in graph.objects().enumerate() {
-            if !self.census.owns_string(rank as u32) {
+            if self.census.string_group(rank as u32) != Some(group) {
                 continue;
             }
             let characters = object.and_then(|string| graph.characters(&string));

@@ -279,17 +279,4 @@ mod tests {
         assert!(memory.view(0x10fff, 1).is_some());
         assert!(memory.view(0x11000, 1).is_none());
     }
-
-    #[test]
-    fn mappings_that_touch_are_one_stretch_only_if_their_bytes_do() {
-        let image = [
-            (mapping(0x10000, 0x11000), vec![1; 0x1000]),
-            (mapping(0x11000, 0x12000), vec![2; 0x1000]),
-        ];
-        let memory = Memory::of_image(&image);
-        assert!(
-            memory.run(0x10000).unwrap().len() == 0x1000
-                || memory.run(0x10000).unwrap().byte(0x1000) == 2
-        );
-    }
 }

@@ -143,10 +143,6 @@ pub fn self_test(graph: &Graph) -> Result<(), SelfTestError> {
             test.bytecode_has_a_constant_pool(&probe),
         ),
         ("the isolate's lists of roots", graph.root_lists_are_right),
-        (
-            "the end of an object",
-            objects_end_where_others_begin(graph),
-        ),
     ];
     match checks.into_iter().find(|(_, holds)| !holds) {
         None => Ok(()),
@@ -168,7 +164,8 @@ const MIN_SAMPLES: u32 = 3;
 const MAX_SAMPLE_SIZE: u64 = 64 * 1024;
 
 /// Whether most objects of each kind whose size varies are followed by an object: it shows a wrong size without asking V8.
-fn objects_end_where_others_begin(graph: &Graph) -> bool {
+/// No part of [`self_test`]: between a collection and the sweeping of its garbage it does not hold.
+pub fn objects_end_where_others_begin(graph: &Graph) -> bool {
     let mut followed = [(0u32, 0u32); Kind::COUNT];
     // A hole is larger than what is mapped of it.
     let varies =
