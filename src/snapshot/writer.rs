@@ -1,5 +1,5 @@
 //! Writes a .heapsnapshot as a stream, in the order of the file: header, nodes, edges, locations, strings. Nothing is kept;
-//! the counts of the header must be known before. Numbers are formatted two digits at a time from a table.
+//! the counts of the header must be known before. Numbers are formatted eight digits at a time.
 
 use super::{EdgeType, Format, NodeType};
 use std::io::{self, Write};
@@ -117,22 +117,18 @@ impl<W: Write> SnapshotWriter<W> {
     /// Writes one row of the nodes.
     #[inline]
     pub fn node(&mut self, node: Node) -> io::Result<()> {
-        self.separate();
-        self.number(node.node_type as u64);
-        self.buffer.push(b',');
-        self.number(node.name);
-        self.buffer.push(b',');
-        self.number(node.id);
-        self.buffer.push(b',');
-        self.number(node.self_size);
-        self.buffer.push(b',');
-        self.number(node.edge_count);
-        self.buffer.extend_from_slice(if self.format.trace_node_id {
-            b",0,0"
-        } else {
-            b",0"
-        });
-        self.hand_on_if_full()
+        let trace_node_id = self.format.trace_node_id;
+        self.write_row(|row| {
+            row.number(node.node_type as u64);
+            for value in [node.name, node.id, node.self_size, node.edge_count] {
+                row.byte(b',');
+                row.number(value);
+            }
+            row.four_bytes(*b",0,0");
+            if !trace_node_id {
+                row.length -= 2;
+            }
+        })
     }
 
     /// Ends the nodes and begins the edges.
@@ -143,13 +139,14 @@ impl<W: Write> SnapshotWriter<W> {
     /// Writes one row of the edges. `target` is the node's index, counted in nodes.
     #[inline]
     pub fn edge(&mut self, edge_type: EdgeType, name_or_index: u64, target: u64) -> io::Result<()> {
-        self.separate();
-        self.buffer
-            .extend_from_slice(&[b'0' + edge_type as u8, b',']);
-        self.number(name_or_index);
-        self.buffer.push(b',');
-        self.number(target * self.format.node_fields());
-        self.hand_on_if_full()
+        let target = target * self.format.node_fields();
+        self.write_row(|row| {
+            row.byte(b'0' + edge_type as u8);
+            row.byte(b',');
+            row.number(name_or_index);
+            row.byte(b',');
+            row.number(target);
+        })
     }
 
     /// Ends the edges and begins the locations.
@@ -161,13 +158,14 @@ impl<W: Write> SnapshotWriter<W> {
 
     /// Writes where the function of a node stands; line and column count from 0.
     pub fn location(&mut self, node: u64, script: u64, line: u64, column: u64) -> io::Result<()> {
-        self.separate();
-        self.number(node * self.format.node_fields());
-        for value in [script, line, column] {
-            self.buffer.push(b',');
-            self.number(value);
-        }
-        self.hand_on_if_full()
+        let node = node * self.format.node_fields();
+        self.write_row(|row| {
+            row.number(node);
+            for value in [script, line, column] {
+                row.byte(b',');
+                row.number(value);
+            }
+        })
     }
 
     /// Ends the locations and begins the strings.
@@ -226,13 +224,22 @@ impl<W: Write> SnapshotWriter<W> {
         self.hand_on_if_full()
     }
 
+    /// Appends a row, behind the comma that parts it from the one before.
     #[inline]
-    fn separate(&mut self) {
-        if self.first_of_section {
-            self.first_of_section = false;
-        } else {
-            self.buffer.push(b',');
+    fn write_row(&mut self, fill: impl FnOnce(&mut Row)) -> io::Result<()> {
+        let start = self.buffer.len();
+        self.buffer.resize(start + ROW_SIZE, 0);
+        let mut length = 0;
+        if let Some(bytes) = self.buffer.last_chunk_mut() {
+            let mut row = Row { bytes, length };
+            if !std::mem::take(&mut self.first_of_section) {
+                row.byte(b',');
+            }
+            fill(&mut row);
+            length = row.length;
         }
+        self.buffer.truncate(start + length);
+        self.hand_on_if_full()
     }
 
     #[inline]
@@ -274,7 +281,6 @@ impl<W: Write> SnapshotWriter<W> {
         self.buffer.extend_from_slice(text.as_bytes());
     }
 
-    #[inline]
     fn number(&mut self, value: u64) {
         push_number(&mut self.buffer, value);
     }
@@ -318,37 +324,78 @@ const EDGE_TYPES: &[&str] = &[
     "context", "element", "property", "internal", "hidden", "shortcut", "weak",
 ];
 
-/// "00" to "99".
-const DIGIT_PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[b'0'; 2]; 100];
-    let mut value = 0;
-    while value < 100 {
-        pairs[value] = [b'0' + (value / 10) as u8, b'0' + (value % 10) as u8];
-        value += 1;
-    }
-    pairs
-};
-
 /// Appends `value` in base 10.
-#[inline]
 pub fn push_number(buffer: &mut Vec<u8>, value: u64) {
-    if value < 10 {
-        buffer.push(b'0' + value as u8);
-        return;
+    let mut bytes = [0; ROW_SIZE];
+    let mut row = Row {
+        bytes: &mut bytes,
+        length: 0,
+    };
+    row.number(value);
+    let length = row.length;
+    buffer.extend_from_slice(&bytes[..length]);
+}
+
+/// A row has at most five numbers of up to 20 digits, commas, and room for the last piece's excess.
+const ROW_SIZE: usize = 128;
+
+/// A row that is being put together. Everything is stored in pieces of fixed size, of which the next piece overwrites what
+/// is too long: the processor does that in one step, where a copy of just so many bytes is a call.
+struct Row<'b> {
+    bytes: &'b mut [u8; ROW_SIZE],
+    length: usize,
+}
+
+impl Row<'_> {
+    const EIGHT_DIGITS: u64 = 100_000_000;
+
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        self.bytes[self.length] = byte;
+        self.length += 1;
     }
-    let mut digits = [0u8; 20];
-    let mut start = digits.len();
-    let mut rest = value;
-    while rest >= 10 {
-        start -= 2;
-        digits[start..start + 2].copy_from_slice(&DIGIT_PAIRS[(rest % 100) as usize]);
-        rest /= 100;
+
+    #[inline]
+    fn four_bytes(&mut self, bytes: [u8; 4]) {
+        self.bytes[self.length..self.length + 4].copy_from_slice(&bytes);
+        self.length += 4;
     }
-    if rest > 0 {
-        start -= 1;
-        digits[start] = b'0' + rest as u8;
+
+    #[inline]
+    fn eight_bytes(&mut self, bytes: [u8; 8]) {
+        self.bytes[self.length..self.length + 8].copy_from_slice(&bytes);
+        self.length += 8;
     }
-    buffer.extend_from_slice(&digits[start..]);
+
+    #[inline]
+    fn number(&mut self, value: u64) {
+        if value < 10 {
+            self.byte(b'0' + value as u8);
+        } else if value < Self::EIGHT_DIGITS {
+            let digits = eight_digits(value as u32);
+            let leading_zeros = digits.trailing_zeros() / 8;
+            self.eight_bytes((digits >> (8 * leading_zeros) | ASCII_ZEROS).to_le_bytes());
+            self.length -= leading_zeros as usize;
+        } else {
+            self.number(value / Self::EIGHT_DIGITS);
+            let digits = eight_digits((value % Self::EIGHT_DIGITS) as u32);
+            self.eight_bytes((digits | ASCII_ZEROS).to_le_bytes());
+        }
+    }
+}
+
+/// "00000000"
+const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// The eight digits of a number below 10^8, one a byte, the first in the lowest byte: the number is split into halves three
+/// times, all halves at once, by multiplications that stand for divisions.
+#[inline]
+fn eight_digits(value: u32) -> u64 {
+    let fours = u64::from(value / 10_000) | u64::from(value % 10_000) << 32;
+    let hundreds = (fours * 10_486) >> 20 & 0x7f_0000_007f;
+    let twos = hundreds | (fours - 100 * hundreds) << 16;
+    let tens = (twos * 103) >> 10 & 0x000f_000f_000f_000f;
+    tens | (twos - 10 * tens) << 8
 }
 
 #[cfg(test)]
