@@ -7,6 +7,7 @@
 const { accessSync, constants } = require("node:fs");
 const { totalmem } = require("node:os");
 const { dirname, resolve } = require("node:path");
+const { runInThisContext } = require("node:vm");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
 const { fileName, readOptions } = require("./lib/options");
 const { loadNative } = require("./lib/native");
@@ -22,6 +23,9 @@ function watchHeap(options) {
   return globalThis[INSTANCE];
 }
 
+// The native method is put to the test when the program has been running for a while: short programs are never bothered.
+const SELF_TEST_AFTER_MS = 3000;
+
 class OomHeapdump {
   #settings;
   #native = null;
@@ -36,9 +40,8 @@ class OomHeapdump {
       this.#native = null;
       this.#obstacle = error.message;
     }
-    if (this.#obstacle) {
-      process.emitWarning(`No heap snapshot will be made: ${this.#obstacle}`, "OomHeapdumpWarning");
-    }
+    if (this.#obstacle) warn(`No heap snapshot will be made: ${this.#obstacle}`);
+    if (this.status().method === "native") setTimeout(() => this.#testNativeMethod(), SELF_TEST_AFTER_MS).unref();
   }
 
   // What is watched and what has been written; `reason` says what stands in the way of a dump.
@@ -63,6 +66,11 @@ class OomHeapdump {
     return this.#native.createHeapSnapshot(path === undefined ? undefined : fileName("path", path));
   }
 
+  async #testNativeMethod() {
+    const failure = await this.#native.selfTest();
+    if (failure) warn(`The inspector is used for heap snapshots from now on: ${failure}`);
+  }
+
   #arm() {
     const { addon, helper } = loadNative();
     addon.arm({
@@ -73,6 +81,7 @@ class OomHeapdump {
       method: this.#settings.method,
       helper,
       execArgv: process.execArgv,
+      probe: runInThisContext(addon.selfTestProbe(), "node-oom-heapdump/self-test"),
       nodeOptions: process.env.NODE_OPTIONS ?? "",
       v8Version: process.versions.v8,
       workerYoungGenerationMb: resourceLimits.maxYoungGenerationSizeMb,
@@ -107,6 +116,10 @@ class OomHeapdump {
       ? `the inspector of this process is not active; start Node with --inspect, or ${otherwise}`
       : `the address of the inspector is not known in this worker; load the module in the main thread too, or ${otherwise}`;
   }
+}
+
+function warn(message) {
+  process.emitWarning(message, "OomHeapdumpWarning");
 }
 
 // Node sizes V8's heap by the machine's memory, or by the control group's where that is less.

@@ -1,12 +1,12 @@
 "use strict";
 
-// `npm run test:matrix`: the main job once on every Node version with every leak. Not a *.test.js, so that `npm test`
+// `npm run test:matrix`: the main job once by every method on every Node version with every leak. Not a *.test.js, so that `npm test`
 // stays short.
 const assert = require("node:assert/strict");
 const { before, describe, test } = require("node:test");
 const { majors } = require("./support/node-versions");
 const { buildReader } = require("./support/snapshot");
-const { leaks, runMainJob } = require("./support/main-job");
+const { leaks, methods, runMainJob } = require("./support/main-job");
 
 before(buildReader);
 
@@ -14,13 +14,14 @@ describe(
   "a process that runs out of memory leaves a complete, valid snapshot and dies as it would have",
   { concurrency: 2 },
   () => {
-    for (const major of majors) {
-      for (const leak of leaks) {
-        test(`on Node ${major}, with the leak ${leak}`, async () => {
-          const { broken, stderr } = await runMainJob(major, leak);
-          assert.deepEqual(broken, {}, `${Object.values(broken).join("\n")}\nThe process wrote:\n${stderr}`);
-        });
-      }
+    const cells = methods.flatMap((method) =>
+      majors.flatMap((major) => leaks.map((leak) => ({ method, major, leak }))),
+    );
+    for (const cell of cells) {
+      test(`by the method ${cell.method} on Node ${cell.major}, with the leak ${cell.leak}`, async () => {
+        const { broken, stderr } = await runMainJob(cell);
+        assert.deepEqual(broken, {}, `${Object.values(broken).join("\n")}\nThe process wrote:\n${stderr}`);
+      });
     }
   },
 );

@@ -1,8 +1,9 @@
 "use strict";
 
-// `npm run proof -- [--runs 20] [--only 18,json-parse] [--jobs 2]`: the main job many times on every Node version with
-// every leak, written as a table to proof/RESULTS.md. Finished runs are kept in .cache/, so that an interrupted proof goes
-// on where it was; a new build of the package starts over, and so does `--fresh`.
+// `npm run proof -- [--method native] [--runs 50] [--only 18,json-parse] [--jobs 2]`: the main job many times by each
+// method on every Node version with every leak, written as a table to proof/RESULTS.md. Finished runs are kept in .cache/,
+// so that an interrupted proof goes on where it was. With a new build of the package a method that is proved starts over,
+// and so it does with `--fresh`; the other method keeps its last proof.
 const { createHash } = require("node:crypto");
 const fs = require("node:fs");
 const path = require("node:path");
@@ -10,9 +11,9 @@ const { parseArgs } = require("node:util");
 const { cache, heapLimit, majors, node } = require("../__test__/support/node-versions");
 const { buildReader } = require("../__test__/support/snapshot");
 const { ADDON, HELPER } = require("../lib/native");
-const { leaks, rules, runMainJob } = require("../__test__/support/main-job");
+const { leaks, methods, rules, runMainJob } = require("../__test__/support/main-job");
 
-const record = path.join(cache, `proof-${build()}.json`);
+const record = path.join(cache, "proof.json");
 const results = path.join(__dirname, "..", "proof", "RESULTS.md");
 
 /** Names the build of the package that is proved. */
@@ -25,12 +26,15 @@ function build() {
 function options() {
   const { values } = parseArgs({
     options: {
+      method: { type: "string", multiple: true, default: methods },
       runs: { type: "string", default: "20" },
       only: { type: "string", default: "" },
       jobs: { type: "string", default: "2" },
       fresh: { type: "boolean", default: false },
     },
   });
+  const unknownMethod = values.method.find((method) => !methods.includes(method));
+  if (unknownMethod !== undefined) throw new Error(`--method ${unknownMethod}: give ${methods.join(" or ")}`);
   const only = values.only.split(",").filter(Boolean);
   const unknown = only.find((word) => !majors.map(String).includes(word) && !leaks.includes(word));
   if (unknown !== undefined)
@@ -41,6 +45,7 @@ function options() {
     ...values,
     runs: count(values.runs, "--runs"),
     jobs: count(values.jobs, "--jobs"),
+    methods: values.method,
     majors: chosen(majors),
     leaks: chosen(leaks),
   };
@@ -53,15 +58,23 @@ function count(text, name) {
 
 const cellName = (major, leak) => `${major} ${leak}`;
 
+/** The proofs so far: `{ <method>: { build, runs: { <cell>: [run, …] } } }`. */
 const readRecord = () => (fs.existsSync(record) ? JSON.parse(fs.readFileSync(record, "utf8")) : {});
 
 /** Runs what is missing in the record, `jobs` at a time, run by run through all cells. */
-async function prove(runs, { runs: wanted, majors, leaks, jobs }) {
+async function prove(proofs, { runs: wanted, methods, majors, leaks, jobs, fresh }) {
+  const current = build();
+  for (const method of methods) {
+    if (fresh || proofs[method]?.build !== current) proofs[method] = { build: current, runs: {} };
+  }
   const missing = [];
   for (let round = 0; round < wanted; round++) {
-    for (const major of majors) {
-      for (const leak of leaks) {
-        if ((runs[cellName(major, leak)]?.length ?? 0) <= round) missing.push({ major, leak });
+    for (const method of methods) {
+      for (const major of majors) {
+        for (const leak of leaks) {
+          const finished = proofs[method].runs[cellName(major, leak)]?.length ?? 0;
+          if (finished <= round) missing.push({ method, major, leak });
+        }
       }
     }
   }
@@ -69,15 +82,17 @@ async function prove(runs, { runs: wanted, majors, leaks, jobs }) {
   let done = 0;
   const work = async () => {
     for (let next = missing.shift(); next !== undefined; next = missing.shift()) {
-      const { major, leak } = next;
-      const { milliseconds, bytes, broken } = await runMainJob(major, leak);
+      const { method, major, leak } = next;
+      const { milliseconds, bytes, broken } = await runMainJob(next);
       const finished = { version: node(major).version, milliseconds, bytes, broken };
-      (runs[cellName(major, leak)] ??= []).push(finished);
-      fs.writeFileSync(`${record}.part`, JSON.stringify(runs, null, 1));
+      (proofs[method].runs[cellName(major, leak)] ??= []).push(finished);
+      fs.writeFileSync(`${record}.part`, JSON.stringify(proofs, null, 1));
       fs.renameSync(`${record}.part`, record);
       done += 1;
       const verdict = Object.values(broken).join("; ") || "holds";
-      console.log(`${done}/${total} Node ${major} ${leak}: ${(milliseconds / 1000).toFixed(1)} s, ${verdict}`);
+      console.log(
+        `${done}/${total} ${method} Node ${major} ${leak}: ${(milliseconds / 1000).toFixed(1)} s, ${verdict}`,
+      );
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
@@ -88,45 +103,51 @@ function median(numbers) {
   return sorted.length === 0 ? null : sorted[Math.floor(sorted.length / 2)];
 }
 
-function table(runs) {
+function table(proofs) {
   const names = Object.keys(rules);
   const lines = [
     "# Proof of the main job",
     "",
-    "A leaking program runs out of memory under `node --max-old-space-size=<limit> --inspect=0`. `npm run proof` lets it die",
-    "again and again and counts the runs in which each rule holds:",
+    "A leaking program runs out of memory under `node --max-old-space-size=<limit>`; with the method `inspector` also under",
+    "`--inspect=0`. `npm run proof` lets it die again and again and counts the runs in which each rule holds:",
     "",
     ...names.map((name) => `- **${name}**: ${rules[name].sentence}.`),
     "",
     '"Time" is from the start of the program to its end, the snapshot included. Time and size are medians.',
     "",
-    `| Node | limit | leak | runs | ${names.join(" | ")} | time | size |`,
-    `|---|---|---|---|${names.map(() => "---|").join("")}---|---|`,
+    `| method | Node | limit | leak | runs | ${names.join(" | ")} | time | size |`,
+    `|---|---|---|---|---|${names.map(() => "---|").join("")}---|---|`,
   ];
-  for (const major of majors) {
-    for (const leak of leaks) {
-      const cell = runs[cellName(major, leak)];
-      if (cell === undefined) continue;
-      const versions = [...new Set(cell.map((run) => run.version))].join(", ");
-      const held = names.map((name) => cell.filter((run) => !(name in run.broken)).length);
-      const size = median(cell.map((run) => run.bytes));
-      lines.push(
-        `| ${versions} | ${heapLimit(major)} MB | ${leak} | ${cell.length} | ${held.join(" | ")} | ${(median(cell.map((run) => run.milliseconds)) / 1000).toFixed(1)} s | ${size === null ? "none" : `${(size / 1048576).toFixed(1)} MB`} |`,
-      );
+  for (const method of methods) {
+    for (const major of majors) {
+      for (const leak of leaks) {
+        const runs = proofs[method]?.runs[cellName(major, leak)];
+        if (runs !== undefined) lines.push(row(method, major, leak, runs));
+      }
     }
   }
   return lines.join("\n") + "\n";
 }
 
+function row(method, major, leak, runs) {
+  const versions = [...new Set(runs.map((run) => run.version))].join(", ");
+  const held = Object.keys(rules).map((name) => runs.filter((run) => !(name in run.broken)).length);
+  const seconds = median(runs.map((run) => run.milliseconds)) / 1000;
+  const bytes = median(runs.map((run) => run.bytes));
+  const size = bytes === null ? "none" : `${(bytes / 1048576).toFixed(1)} MB`;
+  const cells = [method, versions, `${heapLimit(major, method)} MB`, leak, runs.length, ...held];
+  return `| ${[...cells, `${seconds.toFixed(1)} s`, size].join(" | ")} |`;
+}
+
 async function main() {
   const chosen = options();
   fs.mkdirSync(cache, { recursive: true });
-  const runs = chosen.fresh ? {} : readRecord();
+  const proofs = readRecord();
   buildReader();
-  await prove(runs, chosen);
+  await prove(proofs, chosen);
   fs.mkdirSync(path.dirname(results), { recursive: true });
-  fs.writeFileSync(results, table(runs));
-  const all = Object.values(runs).flat();
+  fs.writeFileSync(results, table(proofs));
+  const all = Object.values(proofs).flatMap(({ runs }) => Object.values(runs).flat());
   const broken = all.filter((run) => Object.keys(run.broken).length > 0);
   console.log(`${all.length - broken.length} of ${all.length} runs hold every rule. The table: ${results}`);
   if (broken.length > 0) process.exitCode = 1;

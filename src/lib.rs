@@ -6,6 +6,7 @@
 
 #[cfg(feature = "addon")]
 pub mod addon;
+pub mod cgroup;
 #[cfg(feature = "helper")]
 pub mod dump;
 pub mod frames;

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         Ok(Command::Dump(request)) => dump(&request),
         Ok(Command::Print(text)) => print(text),
         Err(error) => {
-            report_failure(error.to_string());
+            report(Failure::of_dump(error.to_string()));
             ExitCode::from(2)
         }
     }
@@ -83,27 +83,45 @@ fn print(text: &str) -> ExitCode {
 fn dump(request: &DumpRequest) -> ExitCode {
     match write_snapshot(request) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            report_failure(format!(
-                "no heap snapshot of {}: {reason}",
-                describe(request)
-            ));
+        Err(mut failure) => {
+            let whose = describe(request);
+            failure.reason = format!("no heap snapshot of {whose}: {}", failure.reason);
+            report(failure);
             ExitCode::FAILURE
         }
     }
 }
 
 /// The whole dump; an error names the temporary file if even that could not be removed.
-fn write_snapshot(request: &DumpRequest) -> Result<(), String> {
+fn write_snapshot(request: &DumpRequest) -> Result<(), Failure> {
     let mut dump = Dump {
         request,
         start: Instant::now(),
-        sink: Sink::create(&request.file).map_err(|error| error.to_string())?,
+        sink: Sink::create(&request.file).map_err(|error| Failure::of_dump(error.to_string()))?,
     };
-    dump.take().map_err(|error| match dump.sink.discard() {
-        Ok(()) => error.to_string(),
-        Err(leftover) => format!("{error}; also, {leftover}"),
+    dump.take().map_err(|error| Failure {
+        reason: match dump.sink.discard() {
+            Ok(()) => error.to_string(),
+            Err(leftover) => format!("{error}; also, {leftover}"),
+        },
+        is_of_source: !matches!(error, Error::Dump(_)),
     })
+}
+
+/// Why there is no snapshot, as people are told.
+struct Failure {
+    reason: String,
+    /// Whether it lies with what the snapshot was read from.
+    is_of_source: bool,
+}
+
+impl Failure {
+    fn of_dump(reason: String) -> Self {
+        Self {
+            reason,
+            is_of_source: false,
+        }
+    }
 }
 
 struct Dump<'a> {
@@ -178,9 +196,18 @@ enum Error {
     Dump(#[from] dump::Error),
 }
 
-fn report_failure(reason: String) {
+fn report(
+    Failure {
+        reason,
+        is_of_source,
+    }: Failure,
+) {
     tell(&reason);
-    answer(&Answer::Failed { reason });
+    answer(&if is_of_source {
+        Answer::SourceFailed { reason }
+    } else {
+        Answer::Failed { reason }
+    });
 }
 
 /// An addon that is gone needs no answer; the dump goes on for the people who find its file.

@@ -148,10 +148,16 @@ pub enum Answer {
         /// One sentence: what happened and what to do.
         reason: String,
     },
+    /// Likewise, and the reason lies with the frozen child or the inspector: another source may serve.
+    SourceFailed {
+        /// One sentence: what happened and what to do.
+        reason: String,
+    },
 }
 
 impl Answer {
-    /// Sends this answer in one piece: `connected`, `complete <bytes> <path>` or `failed <reason>`, ended by NUL.
+    /// Sends this answer in one piece: `connected`, `complete <bytes> <path>`, `failed <reason>` or
+    /// `source-failed <reason>`, ended by NUL.
     ///
     /// A path may hold any byte but NUL, newlines too; only NUL can end it.
     pub fn write_to(&self, output: &mut impl Write) -> io::Result<()> {
@@ -161,9 +167,8 @@ impl Answer {
                 let path = file.as_os_str().as_encoded_bytes();
                 [COMPLETE, bytes.to_string().as_bytes(), b" ", path].concat()
             }
-            Answer::Failed { reason } => {
-                [FAILED, reason.replace(NUL as char, " ").as_bytes()].concat()
-            }
+            Answer::Failed { reason } => with_reason(FAILED, reason),
+            Answer::SourceFailed { reason } => with_reason(SOURCE_FAILED, reason),
         };
         message.push(NUL);
         output.write_all(&message)?;
@@ -200,17 +205,27 @@ impl Answer {
                 file: path_from(&rest[space + 1..])?,
             })
         } else {
-            let reason = message.strip_prefix(FAILED)?;
-            Some(Answer::Failed {
-                reason: String::from_utf8_lossy(reason).into_owned(),
-            })
+            let reason = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+            match message.strip_prefix(SOURCE_FAILED) {
+                Some(text) => Some(Answer::SourceFailed {
+                    reason: reason(text),
+                }),
+                None => message.strip_prefix(FAILED).map(|text| Answer::Failed {
+                    reason: reason(text),
+                }),
+            }
         }
     }
+}
+
+fn with_reason(kind: &[u8], reason: &str) -> Vec<u8> {
+    [kind, reason.replace(NUL as char, " ").as_bytes()].concat()
 }
 
 const CONNECTED: &[u8] = b"connected";
 const COMPLETE: &[u8] = b"complete ";
 const FAILED: &[u8] = b"failed ";
+const SOURCE_FAILED: &[u8] = b"source-failed ";
 const NUL: u8 = 0;
 
 #[cfg(unix)]
@@ -274,10 +289,15 @@ mod tests {
         let failed = Answer::Failed {
             reason: "no space left: free some,\nor choose another folder".into(),
         };
-        assert_eq!(
-            read_back(&[Answer::Connected, failed.clone()]),
-            [Answer::Connected, failed]
-        );
+        let source_failed = Answer::SourceFailed {
+            reason: "the frozen child was killed".into(),
+        };
+        for answer in [failed, source_failed] {
+            assert_eq!(
+                read_back(&[Answer::Connected, answer.clone()]),
+                [Answer::Connected, answer]
+            );
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 // An abrupt leak inside V8: one document whose parsed form is twice the limit. JSON.parse answers no interrupt while it
 // runs, so nothing but a raised limit brings the process to its end alive. What leaks afterwards ends it.
-require("../..")({ threshold: 75, name: "leak" });
+require("../..")({ threshold: 75, name: "leak", method: process.argv[2] });
 const { Ledger, fill, limitBytes, smallPayload } = require("../support/leaking-class");
 
 const row = `[${new Array(1000).fill(1)}]`;

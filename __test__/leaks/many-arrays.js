@@ -1,7 +1,7 @@
 "use strict";
 
 // An abrupt leak: arrays of 20 000 elements, each a large object of V8's (160 KB), as fast as they can be made.
-require("../..")({ threshold: 75, name: "leak" });
+require("../..")({ threshold: 75, name: "leak", method: process.argv[2] });
 const { Ledger } = require("../support/leaking-class");
 
 const ledger = new Ledger();

@@ -1,7 +1,7 @@
 "use strict";
 
 // An abrupt leak: a heap that is partly filled, and then arrays of two million elements (16 MB), one after another.
-require("../..")({ threshold: 75, name: "leak" });
+require("../..")({ threshold: 75, name: "leak", method: process.argv[2] });
 const { Ledger, fill } = require("../support/leaking-class");
 
 const ledger = new Ledger();

@@ -12,6 +12,10 @@ const { ending, run, temporaryDirectory } = require("./program");
 /** The leaking programs in `leaks/`, each with a different way to the limit. */
 const leaks = ["gradual", "one-huge-array", "many-arrays", "json-parse", "busy-loop"];
 
+/** The methods of making a dump, and the flags that Node needs for each. */
+const flags = { native: [], inspector: ["--inspect=0"] };
+const methods = Object.keys(flags);
+
 /** The share of the limit that each leaking program gives as its threshold. */
 const threshold = 0.75;
 
@@ -60,18 +64,16 @@ const rules = {
 };
 
 /**
- * Lets one leaking program die on one Node version, and holds the run against every rule:
+ * Lets one leaking program die on one Node version, dumped by one method, and holds the run against every rule:
  * `{ milliseconds, bytes, broken: { <rule>: <what is wrong> }, stderr }`. Nothing stays on the disk.
  */
-async function runMainJob(major, leak, { timeout = 300_000 } = {}) {
+async function runMainJob({ method, major, leak }, { timeout = 300_000 } = {}) {
   const directory = temporaryDirectory();
   const program = path.join(__dirname, "..", "leaks", `${leak}.js`);
-  const limit = heapLimit(major);
+  const limit = heapLimit(major, method);
   try {
-    const finished = await run(node(major).path, [`--max-old-space-size=${limit}`, "--inspect=0", program], {
-      cwd: directory,
-      timeout,
-    });
+    const args = [`--max-old-space-size=${limit}`, ...flags[method], program, method];
+    const finished = await run(node(major).path, args, { cwd: directory, timeout });
     finished.files = fs.readdirSync(directory);
     finished.file = path.join(directory, "leak.heapsnapshot");
     finished.limitBytes = limit * 1024 * 1024;
@@ -91,4 +93,4 @@ async function runMainJob(major, leak, { timeout = 300_000 } = {}) {
   }
 }
 
-module.exports = { leaks, rules, runMainJob };
+module.exports = { leaks, methods, rules, runMainJob };

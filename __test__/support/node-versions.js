@@ -18,9 +18,9 @@ function node(major) {
 }
 
 /**
- * Heap limit in MB for a process of this major. Node 18's own snapshot generator takes time quadratic in the size of
- * the heap: minutes at 64 MB.
+ * Heap limit in MB for a process of this major that is dumped by this method. Node 18's own snapshot generator takes time
+ * quadratic in the size of the heap: minutes at 64 MB.
  */
-const heapLimit = (major) => (major === 18 ? 20 : 60);
+const heapLimit = (major, method) => (major === 18 && method === "inspector" ? 20 : 60);
 
 module.exports = { majors, cache, executable, node, heapLimit };

@@ -3,24 +3,26 @@
 //! It must know neither V8's layouts nor files. One isolate (the main thread or a worker) has at most one watch.
 
 use std::cell::RefCell;
-use std::io::PipeReader;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use napi::bindgen_prelude::{Env, Object, Result};
+use napi::bindgen_prelude::{Env, Object, ObjectRef, Result};
 use napi_derive::napi;
 
 #[cfg(target_os = "linux")]
-use crate::freeze::Way;
+use crate::freeze::{self, FreezeError, Frozen, Way};
+use crate::heap;
 use crate::method::{InspectorDumper, Method};
-use crate::monitor::{Helper, Monitor, NoThread, spawn_without_signals};
+use crate::monitor::{
+    Helper, HelperError, Monitor, NoThread, RunningHelper, spawn_without_signals,
+};
 #[cfg(target_os = "linux")]
-use crate::native::HeapReader;
+use crate::native::{HeapReader, trust};
 use crate::request::InspectorAddress;
 use crate::v8::{Isolate, UnsupportedHost};
 use crate::watch::limit::{LimitSources, old_generation_limit};
-use crate::watch::{Dumper, IsolateWatch, Watch};
+use crate::watch::{ChildEnd, Dumper, IsolateWatch, Watch};
 
 /// What `index.js` knows of the process and of the user's wishes.
 #[napi(object)]
@@ -43,6 +45,8 @@ pub struct ArmOptions {
     pub node_options: String,
     /// `process.versions.v8`.
     pub v8_version: String,
+    /// The value of the script that [`self_test_probe`] gives.
+    pub probe: ObjectRef<false>,
     /// `worker_threads.resourceLimits.maxYoungGenerationSizeMb` in a worker.
     pub worker_young_generation_mb: Option<f64>,
     /// The memory that Node tells V8 of, in bytes.
@@ -91,6 +95,25 @@ impl From<ArmError> for napi::Error {
     }
 }
 
+/// Why a dump that was asked for cannot begin.
+#[derive(Debug, thiserror::Error)]
+enum OnDemandError {
+    #[error(transparent)]
+    Helper(#[from] HelperError),
+    #[cfg(target_os = "linux")]
+    #[error("no heap snapshot: {0}")]
+    Freeze(#[from] FreezeError),
+    #[cfg(target_os = "linux")]
+    #[error("no heap snapshot: no pipe can be made ({0}); raise the limit of open files")]
+    Pipe(std::io::Error),
+}
+
+impl From<OnDemandError> for napi::Error {
+    fn from(error: OnDemandError) -> Self {
+        napi::Error::from_reason(error.to_string())
+    }
+}
+
 /// A watch, and what is needed to prepare its helper anew when the inspector's address becomes known.
 struct Armed {
     /// Dropped by the environment's clean-up hook alone: a thread-local destructor would run after the isolate is gone.
@@ -100,6 +123,10 @@ struct Armed {
     file: PathBuf,
     port: u16,
     trust: Trust,
+    /// Keeps the self-test's objects alive, and among the isolate's global handles. The environment frees it.
+    _probe: ObjectRef<false>,
+    /// Whether the inspector may serve where the heap reader fails.
+    may_fall_back: bool,
 }
 
 /// Whether the heap reader is used for this isolate.
@@ -166,6 +193,8 @@ fn watch_this_isolate(options: ArmOptions) -> std::result::Result<Armed, ArmErro
         file,
         port: options.port,
         trust,
+        _probe: options.probe,
+        may_fall_back: options.method != Method::Native.name(),
     };
     armed.prepare_helper()?;
     Ok(armed)
@@ -188,10 +217,17 @@ impl Armed {
     }
 
     fn helper_for(&self, file: &Path) -> Helper {
-        let inspector =
-            inspector_url().map_or(InspectorAddress::Port(self.port), InspectorAddress::Url);
+        let url = inspector_url();
+        let may_ask_inspector = self.may_fall_back && url.is_some();
+        let inspector = url.map_or(InspectorAddress::Port(self.port), InspectorAddress::Url);
         let isolate = (std::process::id(), self.thread);
-        Helper::new(&self.executable, &inspector, isolate, file)
+        Helper::new(
+            &self.executable,
+            &inspector,
+            isolate,
+            file,
+            may_ask_inspector,
+        )
     }
 
     fn status(&self) -> WatchStatus {
@@ -214,19 +250,37 @@ impl Armed {
 }
 
 impl Trust {
-    /// Freezes the process for a dump that was asked for, if the heap reader makes it, and returns where its frames come from.
-    fn begin_on_demand(&self, watch: &Watch) -> Result<Option<PipeReader>> {
+    /// Freezes the process for the self-test. A refusal, such as while a dump is made, is no verdict.
+    #[cfg(target_os = "linux")]
+    fn freeze_for_self_test(&self) -> Option<Frozen> {
+        match self {
+            Trust::Native(reader) => reader.self_test_frozen().ok(),
+            Trust::Inspector(_) => None,
+        }
+    }
+
+    /// Begins a dump that was asked for. The helper runs before the process is frozen: where only the shared way is open,
+    /// somebody must empty the pipe meanwhile.
+    fn begin_on_demand(&self, mut helper: Helper) -> std::result::Result<Begun, OnDemandError> {
         match self {
             #[cfg(target_os = "linux")]
-            Trust::Native(reader) => {
-                let (frames, output) = crate::native::pipe()?;
-                // A refusal goes through the pipe to the helper, whose answer rejects the promise.
-                if let Ok(frozen) = reader.read_frozen(Way::CopyOnWrite, output) {
-                    watch.leave_to_monitor(frozen);
+            Trust::Native(reader) if trust::distrust().is_none() => {
+                if freeze::is_busy() {
+                    return Err(FreezeError::Busy.into());
                 }
-                Ok(Some(frames))
+                let (pipe, output) = crate::native::pipe().map_err(OnDemandError::Pipe)?;
+                let helper = helper.start(Some(pipe))?;
+                // A refusal goes through the pipe to the helper, whose answer rejects the promise.
+                let reading = reader.read_frozen(Way::CopyOnWrite, output).ok();
+                Ok(Begun {
+                    helper,
+                    child: reading.map(|reading| Box::new(reading) as _),
+                })
             }
-            Trust::Inspector(_) => Ok(None),
+            _ => Ok(Begun {
+                helper: helper.start(None)?,
+                child: None,
+            }),
         }
     }
 
@@ -257,7 +311,9 @@ impl Trust {
     fn method(&self) -> Method {
         match self {
             #[cfg(target_os = "linux")]
-            Trust::Native(_) => Method::Native,
+            Trust::Native(_) if trust::distrust().is_none() => Method::Native,
+            #[cfg(target_os = "linux")]
+            Trust::Native(_) => Method::Inspector,
             Trust::Inspector(_) => Method::Inspector,
         }
     }
@@ -266,7 +322,7 @@ impl Trust {
         match self {
             Trust::Inspector(reason) => reason.as_deref(),
             #[cfg(target_os = "linux")]
-            Trust::Native(_) => None,
+            Trust::Native(_) => trust::distrust(),
         }
     }
 }
@@ -286,6 +342,33 @@ fn heap_reader(_: Isolate, _: &str) -> std::result::Result<std::convert::Infalli
     Err("the heap reader is proven on Linux x64 only".to_owned())
 }
 
+/// The script whose value the self-test reads back.
+#[napi]
+pub fn self_test_probe() -> &'static str {
+    heap::self_test::PROBE
+}
+
+/// Has a frozen child read the self-test's objects back. The promise gives why the native method is not used from now on, or
+/// `null`.
+#[napi(ts_return_type = "Promise<string | null>")]
+pub fn self_test(env: &Env) -> Result<Object<'_>> {
+    let (deferred, promise) = env.create_deferred::<Option<String>, _>()?;
+    let frozen = ARMED.with_borrow(|slot| {
+        slot.as_ref()
+            .and_then(|armed| armed.trust.freeze_for_self_test())
+    });
+    spawn_without_signals("oom-heapdump", move || {
+        let failure = frozen.and_then(|frozen| frozen.wait().result.err());
+        let failure = failure.map(|failure| failure.to_string());
+        if let Some(reason) = &failure {
+            trust::lose(reason.clone());
+        }
+        deferred.resolve(move |_| Ok(failure));
+    })
+    .map_err(|error| napi::Error::from_reason(NoThread::from(error).to_string()))?;
+    Ok(promise)
+}
+
 /// Takes a heap snapshot of the calling thread's isolate now; the application goes on. The promise gives the path.
 #[napi(ts_return_type = "Promise<string>")]
 pub fn create_heap_snapshot<'env>(env: &'env Env, file: Option<String>) -> Result<Object<'env>> {
@@ -298,21 +381,36 @@ pub fn create_heap_snapshot<'env>(env: &'env Env, file: Option<String>) -> Resul
             Some(file) => std::path::absolute(file).map_err(ArmError::WorkingDirectory)?,
             None => armed.file.clone(),
         };
-        let mut helper = armed.helper_for(&file);
-        let frames = armed.trust.begin_on_demand(armed.isolate.watch())?;
-        spawn_without_signals("oom-heapdump", move || {
-            let result = helper
-                .start(frames)
-                .and_then(|helper| helper.hear_out(|| {}));
-            match result {
-                Ok(file) => deferred.resolve(move |_| Ok(file.to_string_lossy().into_owned())),
-                Err(error) => deferred.reject(napi::Error::from_reason(error.to_string())),
+        let begun = armed.trust.begin_on_demand(armed.helper_for(&file))?;
+        let watch = Arc::clone(armed.isolate.watch());
+        spawn_without_signals("oom-heapdump", move || match begun.finish() {
+            Ok(file) => {
+                let path = file.to_string_lossy().into_owned();
+                watch.snapshot_completed(file);
+                deferred.resolve(move |_| Ok(path));
             }
+            Err(error) => deferred.reject(napi::Error::from_reason(error.to_string())),
         })
         .map_err(|error| napi::Error::from_reason(NoThread::from(error).to_string()))?;
         Ok(())
     })?;
     Ok(promise)
+}
+
+/// A dump that was asked for and is being made.
+struct Begun {
+    helper: RunningHelper,
+    child: Option<Box<dyn ChildEnd>>,
+}
+
+impl Begun {
+    fn finish(self) -> std::result::Result<PathBuf, HelperError> {
+        // The child is gone before the promise is kept, so that the next dump finds its place free.
+        if let Some(child) = self.child {
+            child.wait();
+        }
+        self.helper.hear_out(|| {})
+    }
 }
 
 /// What the watch costs, measured while `collect` runs: CPU nanoseconds a mark-compact, for `npm run bench:watch`.

@@ -326,6 +326,11 @@ impl Frozen {
     }
 }
 
+/// Whether the process has a frozen child, so that [`freeze`] would be refused as [`FreezeError::Busy`].
+pub fn is_busy() -> bool {
+    TAKEN.load(Ordering::Acquire)
+}
+
 /// The right to have the process' only frozen child.
 struct Turn;
 

@@ -3,7 +3,7 @@
 
 use super::layout::kind::Kind;
 use super::layout::{Layout, bits};
-use super::object::Object;
+use super::object::{Object, Shape};
 use super::size::preparse_children;
 use super::tagged::Tagged;
 use std::ops::Range;
@@ -157,10 +157,10 @@ pub enum FieldPlace {
 
 /// Where the field that `details` describe is. src/objects/field-index-inl.h.
 #[inline]
-pub fn field_place(object: &Object, details: u32) -> FieldPlace {
+pub fn field_place(shape: &Shape, details: u32) -> FieldPlace {
     let index = u64::from(details >> bits::FIELD_INDEX_SHIFT & bits::FIELD_INDEX_MASK);
-    let start = u64::from(object.shape.inobject_properties_start);
-    let inobject = u64::from(object.shape.instance_size_in_words).saturating_sub(start);
+    let start = u64::from(shape.inobject_properties_start);
+    let inobject = u64::from(shape.instance_size_in_words).saturating_sub(start);
     if index < inobject {
         FieldPlace::InObject(8 * (start + index))
     } else {

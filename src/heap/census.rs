@@ -21,6 +21,8 @@ const MANY_EDGES: u8 = 0x0f;
 const OWNS_STRING: u8 = 0x10;
 /// The node is what an object keeps its elements in.
 const IS_ELEMENTS: u8 = 0x20;
+/// The same bit of a string: it is internalized.
+const IS_INTERNALIZED: u8 = IS_ELEMENTS;
 /// The node is what an object keeps its properties in.
 const IS_PROPERTIES: u8 = 0x40;
 /// The node is in one of the tables: it has another tag, or is a key of ephemerons.
@@ -63,15 +65,24 @@ pub struct LentName {
     pub node_type: Option<NodeType>,
 }
 
+/// Strings are numbered in two groups: property keys are internalized, so that their numbers are short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StringGroup {
+    /// Internalized strings.
+    Internalized,
+    /// All others.
+    Other,
+}
+
 /// What the walk learned.
 pub struct Census {
     notes: Vec<u8>,
-    string_counts: Vec<u32>,
+    string_counts: Vec<[u32; 2]>,
     lent_names: HashMap<u32, LentName>,
     elements: NameId,
     properties: NameId,
-    /// The number of strings of the heap that the file holds.
-    pub strings: u32,
+    /// The number of strings of the heap that the file holds, by [`StringGroup`].
+    pub strings: [u32; 2],
     /// The number of edges from objects, those of ephemeron pairs included.
     pub edges: u64,
     /// One more than the largest number that names an edge.
@@ -80,7 +91,7 @@ pub struct Census {
     pub backing_stores: Vec<BackingStore>,
     /// The entries of ephemeron tables with a marked key and value, by key.
     pub ephemerons: Vec<EphemeronPair>,
-    /// The heap string with the same text as a name, by its number among the strings.
+    /// The internalized string with the same text as a name, by its number in its group.
     pub shared_names: HashMap<NameId, u32>,
 }
 
@@ -149,7 +160,7 @@ impl Census {
             lent_names: HashMap::new(),
             elements: names.intern("(object elements)"),
             properties: names.intern("(object properties)"),
-            strings: 0,
+            strings: [0; 2],
             edges: 0,
             decimals: 0,
             backing_stores: Vec::new(),
@@ -191,8 +202,12 @@ impl Census {
         match kind {
             Kind::SeqString | Kind::ExternalString => {
                 self.share_name(graph, names, object);
-                self.notes[rank] |= OWNS_STRING;
-                self.strings += 1;
+                let (group, flag) = match object.shape.is_internalized() {
+                    true => (StringGroup::Internalized, IS_INTERNALIZED),
+                    false => (StringGroup::Other, 0),
+                };
+                self.notes[rank] = self.notes[rank] & !IS_INTERNALIZED | OWNS_STRING | flag;
+                self.strings[group as usize] += 1;
             }
             Kind::JsArrayBuffer => self.note_backing_store(graph, object),
             Kind::BytecodeArray => {
@@ -237,7 +252,10 @@ impl Census {
                 .pointer(offset)
                 .filter(|&target| graph.well_known.is_essential(target));
             if let Some(rank) = target.and_then(|target| graph.pages.rank_of(target)) {
-                self.notes[rank as usize] |= flag;
+                let note = &mut self.notes[rank as usize];
+                if *note & OWNS_STRING == 0 {
+                    *note |= flag;
+                }
             }
         }
     }
@@ -400,7 +418,8 @@ impl Census {
         }
         let text = graph.utf8(string.address, MAX_SHARED_NAME as usize);
         if let Some(name) = names.find(&text) {
-            self.shared_names.insert(name, self.strings);
+            self.shared_names
+                .insert(name, self.strings[StringGroup::Internalized as usize]);
         }
     }
 
@@ -458,6 +477,9 @@ impl Census {
         {
             return Some(*lent);
         }
+        if note & OWNS_STRING != 0 {
+            return None;
+        }
         let name = match note & (IS_ELEMENTS | IS_PROPERTIES) {
             0 => return None,
             IS_PROPERTIES => self.properties,
@@ -469,17 +491,25 @@ impl Census {
         })
     }
 
-    /// The number of the node's string among those of the heap.
-    pub fn string_of(&self, rank: u32) -> Option<u32> {
-        if self.note_of(rank) & OWNS_STRING == 0 {
-            return None;
+    /// The group of the node's string, if it is a string that the file holds.
+    #[inline]
+    pub fn string_group(&self, rank: u32) -> Option<StringGroup> {
+        match self.note_of(rank) & (OWNS_STRING | IS_INTERNALIZED) {
+            note if note & OWNS_STRING == 0 => None,
+            OWNS_STRING => Some(StringGroup::Other),
+            _ => Some(StringGroup::Internalized),
         }
-        let first = rank as usize - rank as usize % NODES_PER_COUNT;
-        let before = self.notes[first..rank as usize]
-            .iter()
-            .filter(|&&note| note & OWNS_STRING != 0)
+    }
+
+    /// The group of the node's string and its number there.
+    pub fn string_of(&self, rank: u32) -> Option<(StringGroup, u32)> {
+        let group = self.string_group(rank)?;
+        let first = rank - rank % NODES_PER_COUNT as u32;
+        let before = (first..rank)
+            .filter(|&rank| self.string_group(rank) == Some(group))
             .count();
-        Some(self.string_counts[first / NODES_PER_COUNT] + before as u32)
+        let counts = self.string_counts.get(first as usize / NODES_PER_COUNT)?;
+        Some((group, counts[group as usize] + before as u32))
     }
 
     /// The ephemerons whose key is the node.

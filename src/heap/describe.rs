@@ -38,9 +38,25 @@ pub struct ConstructorName<'m> {
     pub holds_for_map: bool,
 }
 
+/// Names that depend on the kind alone.
+struct FixedNames {
+    concatenated: NameId,
+    sliced: NameId,
+    private_symbol: NameId,
+    symbol: NameId,
+    bigint: NameId,
+    heap_number: NameId,
+    shared_info: NameId,
+    native_context: NameId,
+    context: NameId,
+    cpp_heap_external: NameId,
+    native_bind: NameId,
+}
+
 /// Describes nodes; remembers what it may.
 pub struct Describer {
     empty: NameId,
+    fixed: FixedNames,
     constructor_names: Vec<(Address, Option<NodeName>)>,
     class_names: HashMap<&'static str, NameId>,
     global_names: HashMap<Address, NameId>,
@@ -55,6 +71,19 @@ impl Describer {
         }
         Describer {
             empty: names.intern(""),
+            fixed: FixedNames {
+                concatenated: names.intern("(concatenated string)"),
+                sliced: names.intern("(sliced string)"),
+                private_symbol: names.intern("private symbol"),
+                symbol: names.intern("symbol"),
+                bigint: names.intern("bigint"),
+                heap_number: names.intern("heap number"),
+                shared_info: names.intern("(shared function info)"),
+                native_context: names.intern("system / NativeContext"),
+                context: names.intern("system / Context"),
+                cpp_heap_external: names.intern("system / CppHeapExternal"),
+                native_bind: names.intern("native_bind"),
+            },
             constructor_names: vec![(0, None); REMEMBERED_NAMES],
             class_names: HashMap::new(),
             global_names: HashMap::new(),
@@ -68,7 +97,8 @@ impl Describer {
         names: &mut Names,
         object: &Object<'m>,
     ) -> (NodeType, NodeName) {
-        let mut named = |node_type, text: &str| (node_type, NodeName::Name(names.intern(text)));
+        let fixed = &self.fixed;
+        let named = |node_type, name| (node_type, NodeName::Name(name));
         match object.kind() {
             Kind::SeqString | Kind::ExternalString => {
                 (NodeType::String, NodeName::Text(object.address))
@@ -77,22 +107,22 @@ impl Describer {
                 NodeType::String,
                 NodeName::Text(object.pointer(16).unwrap_or(object.address)),
             ),
-            Kind::ConsString => named(NodeType::ConcatenatedString, "(concatenated string)"),
-            Kind::SlicedString => named(NodeType::SlicedString, "(sliced string)"),
+            Kind::ConsString => named(NodeType::ConcatenatedString, fixed.concatenated),
+            Kind::SlicedString => named(NodeType::SlicedString, fixed.sliced),
             Kind::Symbol if graph.is_private_symbol(object) => {
-                named(NodeType::Hidden, "private symbol")
+                named(NodeType::Hidden, fixed.private_symbol)
             }
-            Kind::Symbol => named(NodeType::Symbol, "symbol"),
-            Kind::BigInt => named(NodeType::BigInt, "bigint"),
-            Kind::HeapNumber => named(NodeType::Number, "heap number"),
-            Kind::Code | Kind::InstructionStream => named(NodeType::Code, ""),
+            Kind::Symbol => named(NodeType::Symbol, fixed.symbol),
+            Kind::BigInt => named(NodeType::BigInt, fixed.bigint),
+            Kind::HeapNumber => named(NodeType::Number, fixed.heap_number),
+            Kind::Code | Kind::InstructionStream => named(NodeType::Code, self.empty),
             Kind::SharedFunctionInfo => {
                 let name = graph
                     .function_name(object)
                     .filter(|&name| !graph.is_empty_string(name));
                 match name {
                     None if graph.layout().snapshot.tags_trusted_code => {
-                        named(NodeType::Code, "(shared function info)")
+                        named(NodeType::Code, fixed.shared_info)
                     }
                     name => (NodeType::Code, self.text_or_empty(name)),
                 }
@@ -104,9 +134,9 @@ impl Describer {
                     self.text_or_empty(name.map(|name| name.address)),
                 )
             }
-            Kind::NativeContext => named(NodeType::Hidden, "system / NativeContext"),
-            Kind::Context => named(NodeType::Object, "system / Context"),
-            Kind::CppHeapExternalObject => named(NodeType::Object, "system / CppHeapExternal"),
+            Kind::NativeContext => named(NodeType::Hidden, fixed.native_context),
+            Kind::Context => named(NodeType::Object, fixed.context),
+            Kind::CppHeapExternalObject => named(NodeType::Object, fixed.cpp_heap_external),
             Kind::Oddball if graph.layout().snapshot.read_only_is_free => {
                 let name = graph
                     .string_in(object, ODDBALL_TO_STRING)
@@ -122,7 +152,7 @@ impl Describer {
                 let name = shared.and_then(|shared| graph.function_name(&shared));
                 (NodeType::Closure, self.text_or_empty(name))
             }
-            Kind::JsBoundFunction => named(NodeType::Closure, "native_bind"),
+            Kind::JsBoundFunction => named(NodeType::Closure, fixed.native_bind),
             Kind::JsRegExp => {
                 let source = graph.string_in(object, graph.layout().buffer.regexp_source);
                 (

@@ -2,7 +2,7 @@
 //! array buffers; their edges in the same order; locations; strings.
 
 use super::body::HashTable;
-use super::census::{Census, EphemeronPair};
+use super::census::{Census, EphemeronPair, StringGroup};
 use super::describe::{Describer, NodeName};
 use super::extract::{AccessorPart, EdgeName, EdgeNames, EdgeSink};
 use super::graph::Graph;
@@ -11,9 +11,10 @@ use super::locations::Locator;
 use super::memory::Address;
 use super::names::{NameId, Names};
 use super::object::Object;
+use super::page_numbers::PageNumbers;
 use super::pages::WORD_BITS;
 use super::roots::Root;
-use super::{Counts, HeapError, PageNumbers};
+use super::{Counts, HeapError};
 use crate::snapshot::writer::{MAX_STRING_CHARACTERS, Node, SnapshotWriter};
 use crate::snapshot::{EdgeType, NodeType};
 use std::io::{self, Write};
@@ -30,7 +31,7 @@ const REMEMBERED_KEYS: usize = 1 << 12;
 /// Writes the snapshot of `graph`.
 pub fn export(
     graph: &Graph,
-    page_numbers: &mut PageNumbers,
+    page_numbers: PageNumbers<'_>,
     output: impl Write,
 ) -> Result<Counts, HeapError> {
     let mut names = Names::default();
@@ -39,7 +40,7 @@ pub fn export(
     let roots = group_roots(graph);
     let census = Census::take(graph, &mut names, &edge_names);
     let writer = SnapshotWriter::new(output, graph.layout().snapshot.format);
-    let strings = StringNumbers::new(&census);
+    let strings = StringNumbers::new(&census, &names);
     let first_node = FIRST_GROUP_NODE + graph.layout().root_groups.len() as u64;
     let export = Export {
         graph,
@@ -52,6 +53,7 @@ pub fn export(
         roots,
         first_node,
         remembered_keys: vec![(0, 0); REMEMBERED_KEYS],
+        strings_passed: [0; 2],
         error: None,
     };
     export.run(page_numbers).map_err(HeapError::Write)
@@ -72,25 +74,48 @@ fn group_roots(graph: &Graph) -> Vec<Vec<Root>> {
     groups
 }
 
-/// How the strings of the file are numbered: the dummy, strings of the heap, numbers as text, pairs of ephemerons, names.
+/// How the strings of the file are numbered: the dummy, the names known before the nodes, internalized strings, numbers as text,
+/// other strings, pairs of ephemerons, the names found on the way. What most edges are called comes first, where numbers are short.
 struct StringNumbers {
-    first_heap_string: u64,
+    early_names: u64,
     first_decimal: u64,
+    /// By [`StringGroup`].
+    first_heap_string: [u64; 2],
     first_pair: u64,
-    first_name: u64,
+    first_late_name: u64,
 }
 
 impl StringNumbers {
-    fn new(census: &Census) -> StringNumbers {
-        let first_heap_string = 1;
-        let first_decimal = first_heap_string + u64::from(census.strings);
-        let first_pair = first_decimal + u64::from(census.decimals);
-        let first_name = first_pair + census.ephemerons.len() as u64;
+    const FIRST_NAME: u64 = 1;
+
+    fn new(census: &Census, names: &Names) -> StringNumbers {
+        let early_names = names.texts().len() as u64;
+        let [internalized, others] = census.strings.map(u64::from);
+        let first_internalized = Self::FIRST_NAME + early_names;
+        let first_decimal = first_internalized + internalized;
+        let first_other = first_decimal + u64::from(census.decimals);
+        let first_heap_string = [first_internalized, first_other];
+        let first_pair = first_other + others;
+        let first_late_name = first_pair + census.ephemerons.len() as u64;
         StringNumbers {
-            first_heap_string,
+            early_names,
             first_decimal,
+            first_heap_string,
             first_pair,
-            first_name,
+            first_late_name,
+        }
+    }
+
+    #[inline]
+    fn of_heap_string(&self, group: StringGroup, number: u32) -> u64 {
+        self.first_heap_string[group as usize] + u64::from(number)
+    }
+
+    #[inline]
+    fn of_name(&self, name: NameId) -> u64 {
+        match u64::from(name.0).checked_sub(self.early_names) {
+            None => Self::FIRST_NAME + u64::from(name.0),
+            Some(late) => self.first_late_name + late,
         }
     }
 }
@@ -106,6 +131,8 @@ struct Export<'x, 'm, W> {
     roots: Vec<Vec<Root>>,
     first_node: u64,
     remembered_keys: Vec<(Address, u64)>,
+    /// The strings of the heap among the nodes written so far.
+    strings_passed: [u32; 2],
     /// The first error of writing edges, whose sink cannot return one.
     error: Option<io::Error>,
 }
@@ -132,7 +159,7 @@ impl<W: Write> EdgeSink for Edges<'_, '_, '_, W> {
 }
 
 impl<'m, W: Write> Export<'_, 'm, W> {
-    fn run(mut self, page_numbers: &mut PageNumbers) -> io::Result<Counts> {
+    fn run(mut self, page_numbers: PageNumbers<'_>) -> io::Result<Counts> {
         let nodes = self.first_native_node() + self.census.backing_stores.len() as u64;
         let edges = self.root_edge_count() + self.census.edges;
         self.writer.begin(nodes, edges)?;
@@ -160,7 +187,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
 
     // Nodes
 
-    fn nodes(&mut self, page_numbers: &mut PageNumbers) -> io::Result<()> {
+    fn nodes(&mut self, page_numbers: PageNumbers<'_>) -> io::Result<()> {
         self.synthetic_nodes()?;
         let graph = self.graph;
         let mut rank = 0u32;
@@ -232,9 +259,16 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             };
         };
         let (node_type, name) = self.type_and_name(rank, object);
+        let name = if let Some(group) = self.census.string_group(rank) {
+            let passed = &mut self.strings_passed[group as usize];
+            *passed += 1;
+            self.strings.of_heap_string(group, *passed - 1)
+        } else {
+            self.node_name_number(name)
+        };
         Node {
             node_type,
-            name: self.node_name_number(name),
+            name,
             id,
             self_size: self.self_size(object),
             edge_count: self.edge_count(rank, Some(object)),
@@ -366,9 +400,15 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     /// What the root leads to besides the groups of roots: the global objects, or from 14.6 on the native contexts.
     fn global_shortcuts(&self) -> Vec<u32> {
         let graph = self.graph;
+        // Not those of `vm` contexts, which only other objects hold.
+        let is_held = |context| {
+            let mut roots = graph.roots.iter();
+            roots.any(|root| root.target == context && !root.is_weak)
+        };
         let mut targets: Vec<u32> = graph
             .native_contexts
             .iter()
+            .filter(|&&context| is_held(context))
             .filter_map(|&context| {
                 if graph.layout().snapshot.names_globals {
                     return graph.pages.rank_of(context);
@@ -465,8 +505,10 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     #[inline]
     fn number_of(&self, name: NameId) -> u64 {
         match self.census.shared_names.get(&name) {
-            Some(&string) => self.strings.first_heap_string + u64::from(string),
-            None => self.strings.first_name + u64::from(name.0),
+            Some(&string) => self
+                .strings
+                .of_heap_string(StringGroup::Internalized, string),
+            None => self.strings.of_name(name),
         }
     }
 
@@ -509,7 +551,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
                 .rank_of(key)
                 .and_then(|rank| self.census.string_of(rank))
             {
-                Some(string) => self.strings.first_heap_string + u64::from(string),
+                Some((group, number)) => self.strings.of_heap_string(group, number),
                 None => {
                     let text = self.graph.utf8(key, MAX_STRING_CHARACTERS);
                     self.name_number(&text)
@@ -534,33 +576,47 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         self.name_number(&format!("{prefix} {text}"))
     }
 
-    fn all_strings(&mut self, page_numbers: &mut PageNumbers) -> io::Result<u64> {
+    fn all_strings(&mut self, page_numbers: PageNumbers<'_>) -> io::Result<u64> {
         self.writer.one_byte_string(DUMMY_STRING.as_bytes())?;
-        self.heap_strings()?;
+        let early_names = self.strings.early_names as usize;
+        self.names_from(0, early_names)?;
+        self.heap_strings(StringGroup::Internalized)?;
         let mut decimal = Vec::new();
         for index in 0..self.census.decimals {
             decimal.clear();
             crate::snapshot::writer::push_number(&mut decimal, u64::from(index));
             self.writer.one_byte_string(&decimal)?;
         }
+        self.heap_strings(StringGroup::Other)?;
         for index in 0..self.census.ephemerons.len() {
             let text = self.pair_text(self.census.ephemerons[index], page_numbers);
             self.writer.string(text.encode_utf16())?;
         }
-        for text in self.names.texts() {
-            self.writer.string(text.encode_utf16())?;
-        }
-        Ok(self.strings.first_name + self.names.texts().len() as u64)
+        self.names_from(early_names, usize::MAX)?;
+        Ok(self.strings.first_late_name + (self.names.texts().len() - early_names) as u64)
     }
 
-    fn heap_strings(&mut self) -> io::Result<()> {
+    fn names_from(&mut self, first: usize, count: usize) -> io::Result<()> {
+        for text in self.names.texts().skip(first).take(count) {
+            self.writer.string(text.encode_utf16())?;
+        }
+        Ok(())
+    }
+
+    fn heap_strings(&mut self, group: StringGroup) -> io::Result<()> {
+        let mut bytes = [0; MAX_STRING_CHARACTERS];
         let graph = self.graph;
         for (rank, object) in graph.objects().enumerate() {
-            if self.census.string_of(rank as u32).is_none() {
+            if self.census.string_group(rank as u32) != Some(group) {
                 continue;
             }
-            match object.and_then(|string| graph.characters(&string)) {
-                Some(characters) => self.writer.string(characters.units())?,
+            let characters = object.and_then(|string| graph.characters(&string));
+            match characters
+                .as_ref()
+                .map(|characters| (characters.bytes(&mut bytes), characters))
+            {
+                Some((Some(text), _)) => self.writer.one_byte_string(text)?,
+                Some((None, characters)) => self.writer.string(characters.units())?,
                 None => self.writer.one_byte_string(b"")?,
             }
         }
@@ -568,7 +624,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     }
 
     /// The name of the edges of an ephemeron, in the very form that DevTools takes apart.
-    fn pair_text(&mut self, pair: EphemeronPair, page_numbers: &mut PageNumbers) -> String {
+    fn pair_text(&mut self, pair: EphemeronPair, page_numbers: PageNumbers<'_>) -> String {
         let (key, key_id) = self.name_and_id(pair.key, page_numbers);
         let (value, value_id) = self.name_and_id(pair.value, page_numbers);
         let (_, table_id) = self.name_and_id(pair.table, page_numbers);
@@ -577,7 +633,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         )
     }
 
-    fn name_and_id(&mut self, rank: u32, page_numbers: &mut PageNumbers) -> (String, u64) {
+    fn name_and_id(&mut self, rank: u32, page_numbers: PageNumbers<'_>) -> (String, u64) {
         let Some(address) = self.graph.pages.address_of(rank) else {
             return (String::new(), 0);
         };

@@ -1,15 +1,15 @@
 //! The edges of a node with V8's types and names: V8HeapExplorer::ExtractReferences, then what it leaves to
 //! IndexedReferencesExtractor. src/profiler/heap-snapshot-generator.cc. The same code counts edges, writes them and feeds the self-test.
 
-use super::body::{FieldPlace, HashTable, field_place, tagged_slots, weak_slots};
+use super::body::{HashTable, tagged_slots, weak_slots};
 use super::graph::Graph;
 use super::layout::kind::Kind;
 use super::layout::{FUNCTION_VARIABLE_IN_CONTEXT, Field, bits};
 use super::memory::Address;
 use super::names::{NameId, Names};
 use super::object::Object;
+use super::plan::MapPlan;
 use super::tagged::Tagged;
-use super::text::string_length;
 use crate::snapshot::EdgeType;
 
 /// The name or index of an edge.
@@ -170,7 +170,6 @@ const HASH_TABLE_PREFIX: u64 = 3;
 const GLOBAL_DICTIONARY_PREFIX: u64 = 5;
 const NUMBER_DICTIONARY_PREFIX: u64 = 4;
 const CONTEXT_SLOTS: u64 = 16;
-const DESCRIPTOR_SIZE: u64 = 24;
 
 impl<'m> Graph<'m> {
     /// Whether a dictionary's key says that its entry is used.
@@ -183,7 +182,13 @@ impl<'m> Graph<'m> {
     #[inline]
     pub fn find_own_property(&self, object: &Object<'m>, mut visit: impl FnMut(Property) -> bool) {
         if !object.shape.is_dictionary_map() {
-            self.find_fast_property(object, visit);
+            for slot in &self.plan(object).properties {
+                if visit(slot.read(object, || {
+                    self.object_in(object, JS_PROPERTIES, Kind::PropertyArray)
+                })) {
+                    break;
+                }
+            }
             return;
         }
         let Some(dictionary) = object
@@ -242,57 +247,6 @@ impl<'m> Graph<'m> {
                 }
             }
             _ => {}
-        }
-    }
-
-    #[inline]
-    fn find_fast_property(&self, object: &Object<'m>, mut visit: impl FnMut(Property) -> bool) {
-        let count = object.shape.own_descriptors();
-        if count == 0 {
-            return;
-        }
-        let layout = self.layout();
-        let Some(map) = self.object(object.shape.map) else {
-            return;
-        };
-        let Some(descriptors) = self.object_in(&map, layout.map.descriptors, Kind::DescriptorArray)
-        else {
-            return;
-        };
-        let mut property_array = None;
-        for entry in 0..count {
-            let offset = u64::from(layout.descriptors.entries) + DESCRIPTOR_SIZE * entry;
-            let Some(key) = descriptors.tagged(offset).strong() else {
-                continue;
-            };
-            let details = descriptors.tagged(offset + 8).smi().unwrap_or(0) as u32;
-            let is_accessor = details & bits::PROPERTY_IS_ACCESSOR != 0;
-            let representation = details >> bits::REPRESENTATION_SHIFT & bits::REPRESENTATION_MASK;
-            let is_number = representation == bits::REPRESENTATION_SMI
-                || representation == bits::REPRESENTATION_DOUBLE;
-            let (value, place) = if details & bits::PROPERTY_IN_DESCRIPTOR != 0 {
-                (descriptors.tagged(offset + 16), None)
-            } else {
-                match field_place(object, details) {
-                    FieldPlace::InObject(offset) => (object.tagged(offset), Some(offset)),
-                    FieldPlace::PropertyArray(offset) => {
-                        let array = property_array.get_or_insert_with(|| {
-                            self.object_in(object, JS_PROPERTIES, Kind::PropertyArray)
-                        });
-                        (array.map_or(Tagged(0), |array| array.tagged(offset)), None)
-                    }
-                }
-            };
-            let is_number = is_number && details & bits::PROPERTY_IN_DESCRIPTOR == 0;
-            if visit(Property {
-                key,
-                value,
-                is_accessor,
-                offset: place,
-                is_number,
-            }) {
-                return;
-            }
         }
     }
 
@@ -387,23 +341,11 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
     }
 
     /// `SetPropertyReference`.
-    fn property(&mut self, key: Address, value: Tagged, offset: Option<u64>) {
+    fn property(&mut self, edge_type: EdgeType, key: Address, value: Tagged, offset: Option<u64>) {
         let Some(target) = value.target() else { return };
-        self.sink
-            .edge(self.property_edge_type(key), EdgeName::Key(key), target);
+        self.sink.edge(edge_type, EdgeName::Key(key), target);
         if let Some(offset) = offset {
             self.visited.add(offset);
-        }
-    }
-
-    /// A property named by the empty string is shown as internal.
-    fn property_edge_type(&self, key: Address) -> EdgeType {
-        let name = self.graph.object(key);
-        let is_empty = name.is_none_or(|name| name.kind().is_string() && string_length(&name) == 0);
-        if is_empty {
-            EdgeType::Internal
-        } else {
-            EdgeType::Property
         }
     }
 
@@ -658,14 +600,15 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
     }
 
     fn js_object(&mut self) {
-        self.properties();
+        let plan = self.graph.plan(self.object);
+        self.properties(&plan);
         self.elements();
-        let layout = self.graph.layout();
-        let map = self.graph.object(self.object.shape.map);
-        if let Some(map) = map {
-            let prototype = map.tagged(u64::from(layout.map.prototype));
-            self.property(self.graph.well_known.proto_string, prototype, None);
-        }
+        self.property(
+            EdgeType::Property,
+            self.graph.well_known.proto_string,
+            plan.prototype,
+            None,
+        );
         match self.object.kind() {
             Kind::JsFunction => self.function(),
             Kind::JsBoundFunction => self.bound_arguments(),
@@ -673,7 +616,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
                 let memory = self
                     .object
                     .view()
-                    .word(u64::from(layout.buffer.backing_store));
+                    .word(u64::from(self.graph.layout().buffer.backing_store));
                 if memory != 0 {
                     self.sink
                         .native_edge(EdgeName::Name(self.names.backing_store), memory);
@@ -685,20 +628,37 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         self.internal(self.names.elements, u64::from(JS_ELEMENTS));
     }
 
-    fn properties(&mut self) {
+    fn properties(&mut self, plan: &MapPlan) {
         let graph = self.graph;
-        graph.find_own_property(self.object, |property| {
-            if property.is_accessor {
-                self.accessor(property);
-            } else if !property.is_number {
-                self.property(property.key, property.value, property.offset);
-            }
-            false
-        });
+        if self.object.shape.is_dictionary_map() {
+            graph.find_own_property(self.object, |property| {
+                self.own_property(graph.property_edge_type(property.key), property);
+                false
+            });
+            return;
+        }
+        let mut property_array = None;
+        for slot in plan.properties.iter().filter(|slot| !slot.is_number) {
+            let property = slot.read(self.object, || {
+                *property_array.get_or_insert_with(|| {
+                    graph.object_in(self.object, JS_PROPERTIES, Kind::PropertyArray)
+                })
+            });
+            self.own_property(slot.edge_type, property);
+        }
+    }
+
+    #[inline]
+    fn own_property(&mut self, edge_type: EdgeType, property: Property) {
+        if property.is_accessor {
+            self.accessor(edge_type, property);
+        } else {
+            self.property(edge_type, property.key, property.value, property.offset);
+        }
     }
 
     /// `ExtractAccessorPairProperty`.
-    fn accessor(&mut self, property: Property) {
+    fn accessor(&mut self, edge_type: EdgeType, property: Property) {
         let Some(pair) = self
             .graph
             .target(property.value)
@@ -706,7 +666,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         else {
             return;
         };
-        self.property(property.key, property.value, property.offset);
+        self.property(edge_type, property.key, property.value, property.offset);
         for (part, offset) in [
             (AccessorPart::Getter, ACCESSOR_GETTER),
             (AccessorPart::Setter, ACCESSOR_SETTER),
@@ -715,7 +675,6 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
                 continue;
             };
             if function.kind() != Kind::Oddball {
-                let edge_type = self.property_edge_type(property.key);
                 self.sink.edge(
                     edge_type,
                     EdgeName::Accessor(part, property.key),
@@ -776,12 +735,22 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
             match self.graph.target(self.object.tagged(offset)) {
                 Some(map) if map.kind() == Kind::Map => {
                     let key = self.graph.well_known.prototype_string;
-                    self.property(key, self.prototype_of_instances(&map), None);
+                    self.property(
+                        EdgeType::Property,
+                        key,
+                        self.prototype_of_instances(&map),
+                        None,
+                    );
                     self.internal(self.names.initial_map, offset);
                 }
                 Some(prototype) if prototype.address != self.graph.well_known.the_hole => {
                     let key = self.graph.well_known.prototype_string;
-                    self.property(key, self.object.tagged(offset), Some(offset));
+                    self.property(
+                        EdgeType::Property,
+                        key,
+                        self.object.tagged(offset),
+                        Some(offset),
+                    );
                 }
                 _ => {}
             }

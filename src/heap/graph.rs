@@ -7,6 +7,7 @@ use super::mark::{Marked, Marker};
 use super::memory::{Address, Memory};
 use super::object::{Decoder, Object};
 use super::pages::Pages;
+use super::plan::Plans;
 use super::roots::{Root, RootFinder, RootTable, WellKnown};
 use super::{HeapError, tagged::Tagged};
 
@@ -20,6 +21,8 @@ pub struct Graph<'m> {
     pub count: u32,
     /// The references from outside of the heap.
     pub roots: Vec<Root>,
+    /// Whether every list of roots was found where the layout says. Else more native memory was searched.
+    pub root_lists_are_right: bool,
     /// The isolate's root table.
     pub root_table: RootTable,
     /// The objects every part must know.
@@ -30,6 +33,7 @@ pub struct Graph<'m> {
     pub native_contexts: Vec<Address>,
     /// Words that looked like pointers to objects and were none.
     pub skipped: u64,
+    pub(super) plans: Plans,
     dispatch_table: Option<DispatchTable>,
 }
 
@@ -46,7 +50,8 @@ impl<'m> Graph<'m> {
             WellKnown::find(&decoder, &table).ok_or(HeapError::NotAnIsolate { isolate })?;
         let dispatch_table = DispatchTable::find(&decoder, isolate);
         let mut marker = Marker::new(&decoder, dispatch_table);
-        let roots = RootFinder::new(&decoder, isolate).mark_from_roots(&table, &mut marker);
+        let (roots, root_lists_are_right) =
+            RootFinder::new(&decoder, isolate).mark_from_roots(&table, &mut marker);
         let Marked {
             mut pages,
             ephemeron_tables,
@@ -59,11 +64,13 @@ impl<'m> Graph<'m> {
             pages,
             count,
             roots,
+            root_lists_are_right,
             root_table: table,
             well_known,
             ephemeron_tables,
             native_contexts,
             skipped,
+            plans: Plans::new(),
             dispatch_table,
         })
     }

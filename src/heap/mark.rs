@@ -27,7 +27,7 @@ pub struct Marker<'a, 'm> {
     overflown: bool,
     ephemeron_tables: Vec<Address>,
     native_contexts: Vec<Address>,
-    marked_any: bool,
+    visited_any: bool,
     skipped: u64,
 }
 
@@ -57,7 +57,7 @@ impl<'a, 'm> Marker<'a, 'm> {
             overflown: false,
             ephemeron_tables: Vec::new(),
             native_contexts: Vec::new(),
-            marked_any: false,
+            visited_any: false,
             skipped: 0,
         }
     }
@@ -71,7 +71,6 @@ impl<'a, 'm> Marker<'a, 'm> {
         if self.pages.page(page).view(address).is_none() || !self.pages.mark(page, address) {
             return;
         }
-        self.marked_any = true;
         if self.stack.len() < STACK_CAPACITY {
             self.stack.push(address);
         } else {
@@ -83,10 +82,12 @@ impl<'a, 'm> Marker<'a, 'm> {
     /// Marks everything that can be reached from what is marked.
     pub fn mark_reachable(&mut self) {
         loop {
+            // A value that is no object loses its mark again, so only a visit is progress.
+            self.visited_any = false;
             self.mark_strongly_reachable();
-            self.marked_any = false;
             self.mark_ephemeron_values();
-            if !self.marked_any {
+            self.mark_strongly_reachable();
+            if !self.visited_any {
                 break;
             }
         }
@@ -195,7 +196,10 @@ impl<'a, 'm> Marker<'a, 'm> {
     #[inline]
     fn visit(&mut self, address: Address) {
         match self.object(address) {
-            Some(object) => self.visit_slots(&object),
+            Some(object) => {
+                self.visited_any = true;
+                self.visit_slots(&object);
+            }
             None => {
                 self.pages.unmark(address);
                 self.skipped += 1;

@@ -19,16 +19,23 @@ pub mod mark;
 pub mod memory;
 pub mod names;
 pub mod object;
+pub mod page_numbers;
 pub mod pages;
+pub mod plan;
 pub mod roots;
+pub mod self_test;
 pub mod size;
+#[cfg(test)]
+mod synthetic;
 pub mod tagged;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use self::graph::Graph;
 use self::layout::Layout;
 use self::memory::{Address, Memory};
-use std::collections::HashMap;
+use self::page_numbers::PageNumbers;
 use std::io::Write;
 
 /// Why there is no snapshot.
@@ -64,26 +71,12 @@ pub struct Counts {
     pub skipped: u64,
 }
 
-/// Numbers of the heap's pages. Whoever keeps them from one dump to the next keeps the ids of objects that did not move.
-#[derive(Debug, Clone, Default)]
-pub struct PageNumbers {
-    numbers: HashMap<Address, u32>,
-}
-
-impl PageNumbers {
-    /// The number of the page that starts at `start`, a new one if it has none. 0 is left to what lies on no page.
-    pub fn number_of(&mut self, start: Address) -> u32 {
-        let next = self.numbers.len() as u32 + 1;
-        *self.numbers.entry(start).or_insert(next)
-    }
-}
-
 /// Reads the heap of the isolate at `isolate` and writes its snapshot to `output`.
 pub fn write_snapshot<'m>(
     memory: &'m Memory<'m>,
     isolate: Address,
     layout: &'static Layout,
-    page_numbers: &mut PageNumbers,
+    page_numbers: PageNumbers<'_>,
     output: impl Write,
 ) -> Result<Counts, HeapError> {
     let graph = Graph::read(memory, isolate, layout)?;

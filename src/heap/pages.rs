@@ -5,7 +5,7 @@
 use super::memory::{Address, Content, Memory, OS_PAGE, View};
 
 /// V8 aligns its pages to this (`kPageSizeBits` = 18, src/base/build_config.h). Here it is only the granularity of the bitmap.
-const PAGE_BITS: u32 = 18;
+pub const PAGE_BITS: u32 = 18;
 const PAGE_SIZE: u64 = 1 << PAGE_BITS;
 const BITMAP_WORDS: usize = (PAGE_SIZE / 8 / 64) as usize;
 /// One rank is kept for this many words of the bitmap.

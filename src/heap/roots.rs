@@ -113,17 +113,18 @@ impl<'a, 'm> RootFinder<'a, 'm> {
     }
 
     /// Marks from all roots whose place the layout tells, then from what only native memory refers to.
-    pub fn mark_from_roots(mut self, table: &RootTable, marker: &mut Marker) -> Vec<Root> {
+    /// The second value tells whether every list was found where the layout says.
+    pub fn mark_from_roots(mut self, table: &RootTable, marker: &mut Marker) -> (Vec<Root>, bool) {
         self.add_root_table(table);
-        self.add_builtins();
+        let layout = &self.decoder.layout.roots;
         let lists = [
+            self.add_builtins(),
             self.add_handles(),
             self.add_global_handles(),
             self.add_eternal_handles(),
+            self.add_vector("(Startup object cache)", layout.startup_object_cache),
+            self.add_vector("(Shareable object cache)", layout.shareable_object_cache),
         ];
-        let layout = &self.decoder.layout.roots;
-        self.add_vector("(Startup object cache)", layout.startup_object_cache);
-        self.add_vector("(Shareable object cache)", layout.shareable_object_cache);
         for root in self.roots.iter().filter(|root| !root.is_weak) {
             marker.mark(root.target);
         }
@@ -133,7 +134,7 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         }
         let all_lists_are_right = lists.iter().all(Option::is_some);
         self.mark_native_references(marker, all_lists_are_right);
-        self.roots
+        (self.roots, all_lists_are_right)
     }
 
     fn group(&self, name: &str) -> usize {
@@ -194,13 +195,23 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         self.known.push(slots);
     }
 
-    fn add_builtins(&mut self) {
+    /// The table must be all code, and no longer than it is said to be.
+    fn add_builtins(&mut self) -> Option<()> {
         let layout = &self.decoder.layout.roots;
         let first = self.isolate + layout.builtins;
-        self.add_slots(
-            self.group("(Builtins)"),
-            first..first + 8 * layout.builtin_count,
-        );
+        let slots = first..first + 8 * layout.builtin_count;
+        let is_code = |slot: Address| {
+            let target = Tagged(self.word(slot)?).strong()?;
+            let object = self.decoder.lone_object(target)?;
+            Some(matches!(
+                object.kind(),
+                Kind::Code | Kind::InstructionStream
+            ))
+        };
+        let [before, start, last, behind] =
+            [first - 8, first, slots.end - 8, slots.end].map(|slot| is_code(slot).unwrap_or(false));
+        self.add_slots(self.group("(Builtins)"), slots);
+        (!before && start && last && !behind).then_some(())
     }
 
     /// A `std::vector`: begin, end, end of the memory.
@@ -218,23 +229,32 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         is_vector.then_some(begin..end)
     }
 
-    fn add_vector(&mut self, group: &str, offset: u64) {
-        if let Some(slots) = self.vector(self.isolate + offset) {
-            self.add_slots(self.group(group), slots);
-        }
+    /// An isolate always has something in these vectors.
+    fn add_vector(&mut self, group: &str, offset: u64) -> Option<()> {
+        let slots = self
+            .vector(self.isolate + offset)
+            .filter(|slots| !slots.is_empty())?;
+        let first = Tagged(self.word(slots.start)?).strong()?;
+        self.decoder.lone_object(first)?;
+        self.add_slots(self.group(group), slots);
+        Some(())
     }
 
     /// `HandleScopeImplementer::Iterate`: all blocks are full but the last one. src/api/api.cc.
     fn add_handles(&mut self) -> Option<()> {
         let layout = &self.decoder.layout.roots;
         let group = self.group("(Handle scope)");
-        let next = self.field(layout.handle_scope_data)?;
+        let (next, limit) = (
+            self.field(layout.handle_scope_data)?,
+            self.field(layout.handle_scope_data + 8)?,
+        );
         let implementer = self.field(layout.handle_scope_implementer)?;
         if self.word(implementer)? != self.isolate {
             return None;
         }
         // DetachableVector: data, capacity, size. src/utils/detachable-vector.h
         let (blocks, count) = (self.word(implementer + 8)?, self.word(implementer + 24)?);
+        let mut last_end = 0;
         for index in 0..count.min(MAX_BLOCKS) {
             let block = self.word(blocks + 8 * index)?;
             let full = block..block + 8 * HANDLES_PER_BLOCK;
@@ -243,10 +263,11 @@ impl<'a, 'm> RootFinder<'a, 'm> {
             } else {
                 full.clone()
             };
+            last_end = full.end;
             self.add_slots(group, used);
             self.known.push(full);
         }
-        Some(())
+        (last_end == limit).then_some(())
     }
 
     fn add_global_handles(&mut self) -> Option<()> {

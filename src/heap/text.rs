@@ -33,6 +33,11 @@ impl Characters<'_> {
         self.view.is_empty()
     }
 
+    /// The characters as bytes, if they are of one byte each.
+    pub fn bytes<'b>(&self, bytes: &'b mut [u8]) -> Option<&'b [u8]> {
+        self.one_byte.then(|| self.view.copy(bytes))
+    }
+
     /// The characters in UTF-16.
     pub fn units(&self) -> impl Iterator<Item = u16> + '_ {
         (0..self.len()).map(|index| {

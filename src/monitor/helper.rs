@@ -11,7 +11,7 @@ pub struct Helper {
     executable: PathBuf,
     from_frozen_child: Command,
     from_inspector: Command,
-    knows_inspector: bool,
+    may_ask_inspector: bool,
 }
 
 /// There is no dump, for a reason that lies with the helper.
@@ -35,25 +35,38 @@ pub enum HelperError {
         /// Its exit status, in words.
         how: String,
     },
+    /// The isolate's thread has ended before the helper was started.
+    #[error("no heap snapshot: the worker has ended before its dump could begin")]
+    IsolateEnded,
     /// It gave a reason, which it has told people already.
     #[error("{0}")]
     Failed(String),
+    /// Likewise, and the reason lies with what it read from.
+    #[error("{0}")]
+    SourceFailed(String),
 }
 
 impl HelperError {
     /// Whether people have read it: the helper tells its own failures.
     pub fn was_told(&self) -> bool {
-        matches!(self, Self::Failed(_))
+        matches!(self, Self::Failed(_) | Self::SourceFailed(_))
+    }
+
+    /// Whether a dump from another source may succeed.
+    pub fn is_of_source(&self) -> bool {
+        matches!(self, Self::SourceFailed(_) | Self::Ended { .. })
     }
 }
 
 impl Helper {
-    /// Prepares the command lines for the dumps of `process` and `thread` into `file`.
+    /// Prepares the command lines for the dumps of `process` and `thread` into `file`. `may_ask_inspector` where the
+    /// inspector shall serve should the frozen child fail.
     pub fn new(
         executable: &Path,
         inspector: &InspectorAddress,
         (process, thread): (u32, u32),
         file: &Path,
+        may_ask_inspector: bool,
     ) -> Self {
         let command = |source| {
             let request = DumpRequest {
@@ -68,13 +81,13 @@ impl Helper {
             executable: executable.to_owned(),
             from_frozen_child: command(Source::FrozenChild),
             from_inspector: command(Source::Inspector(inspector.clone())),
-            knows_inspector: matches!(inspector, InspectorAddress::Url(_)),
+            may_ask_inspector,
         }
     }
 
-    /// Whether the inspector's address is more than a guess.
-    pub fn knows_inspector(&self) -> bool {
-        self.knows_inspector
+    /// Whether the inspector shall serve should the frozen child fail.
+    pub fn may_ask_inspector(&self) -> bool {
+        self.may_ask_inspector
     }
 
     /// Starts it: for the frames that come from `frames`, or without them for the inspector.
@@ -153,6 +166,9 @@ impl RunningHelper {
                 Ok(Some(Answer::Complete { file, .. })) => break Some(Ok(file)),
                 Ok(Some(Answer::Failed { reason })) => {
                     break Some(Err(HelperError::Failed(reason)));
+                }
+                Ok(Some(Answer::SourceFailed { reason })) => {
+                    break Some(Err(HelperError::SourceFailed(reason)));
                 }
                 Ok(None) | Err(_) => break None,
             }

@@ -8,15 +8,14 @@ mod signals;
 
 use std::collections::HashMap;
 use std::io::PipeReader;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender};
 
-#[cfg(target_os = "linux")]
-use crate::freeze::{Failure, Frozen};
 use crate::message::{megabytes, tell};
-use crate::watch::{Alarm, Cause, Danger, Stage, Watch};
-pub use helper::{Helper, HelperError};
+use crate::watch::{Alarm, Cause, ChildEnd, Danger, Frames, Stage, Watch};
+pub use helper::{Helper, HelperError, RunningHelper};
 pub use signals::spawn_without_signals;
 
 /// How many alarms may wait. Each isolate has one that matters; more than this many at once would be more workers than a
@@ -93,8 +92,6 @@ fn attend(alarms: &Receiver<Alarm>, helpers: &Arc<Helpers>) {
                 tell(&describe_danger(&danger));
                 begin_dump(danger.watch, frames, helpers);
             }
-            #[cfg(target_os = "linux")]
-            Alarm::Frozen(frozen) => reap(frozen),
             Alarm::NearHeapLimit { current_heap_limit } if debug => {
                 tell(&format!(
                     "near-heap-limit: current_heap_limit={current_heap_limit}"
@@ -107,7 +104,7 @@ fn attend(alarms: &Receiver<Alarm>, helpers: &Arc<Helpers>) {
 }
 
 /// Makes the dump on a thread of its own, so that the dumps of several isolates do not wait for each other.
-fn begin_dump(watch: Arc<Watch>, frames: Option<PipeReader>, helpers: &Arc<Helpers>) {
+fn begin_dump(watch: Arc<Watch>, frames: Option<Frames>, helpers: &Arc<Helpers>) {
     let (for_thread, helpers) = (Arc::clone(&watch), Arc::clone(helpers));
     let begun = signals::spawn_without_signals("oom-heapdump", move || {
         make_dump(&for_thread, frames, &helpers);
@@ -119,23 +116,11 @@ fn begin_dump(watch: Arc<Watch>, frames: Option<PipeReader>, helpers: &Arc<Helpe
     }
 }
 
-fn make_dump(watch: &Watch, frames: Option<PipeReader>, helpers: &Helpers) {
-    let connected = || watch.dump.set(Stage::Connected);
-    let is_native = frames.is_some();
-    let start = |frames| match lock(helpers).get_mut(&watch.thread) {
-        Some(helper) => helper.start(frames),
-        None => Err(HelperError::Failed("its isolate has ended".to_owned())),
+fn make_dump(watch: &Watch, frames: Option<Frames>, helpers: &Helpers) {
+    let result = match frames {
+        Some(frames) => dump_from_frozen_child(watch, frames, helpers),
+        None => dump_from_inspector(watch, helpers),
     };
-    let mut result = start(frames).and_then(|helper| helper.hear_out(connected));
-    let may_ask_inspector = is_native
-        && lock(helpers)
-            .get(&watch.thread)
-            .is_some_and(Helper::knows_inspector);
-    if result.is_err() && may_ask_inspector {
-        tell("the inspector is asked for the heap snapshot instead");
-        watch.dump.set(Stage::Requested);
-        result = start(None).and_then(|helper| helper.hear_out(connected));
-    }
     match result {
         Ok(file) => watch.dump_completed(file),
         Err(error) => {
@@ -147,22 +132,46 @@ fn make_dump(watch: &Watch, frames: Option<PipeReader>, helpers: &Helpers) {
     }
 }
 
-/// Waits for a frozen child, so that it leaves no zombie. The helper reports what became of its dump; only what it cannot
-/// know is told here.
-#[cfg(target_os = "linux")]
-fn reap(frozen: Frozen) {
-    let reaped = signals::spawn_without_signals("oom-heapdump", move || {
-        if let Err(failure) = frozen.wait().result
-            && !matches!(failure, Failure::Job(_))
-        {
-            tell(&format!(
-                "no heap snapshot from the frozen image: {failure}"
-            ));
-        }
+fn dump_from_frozen_child(
+    watch: &Watch,
+    frames: Frames,
+    helpers: &Helpers,
+) -> Result<PathBuf, HelperError> {
+    let Frames { pipe, child } = frames;
+    let result = start_helper(watch, Some(pipe), helpers).and_then(|helper| {
+        // The child is gone before the dump is over, so that the next one finds its place free.
+        child.iter().for_each(ChildEnd::wait);
+        helper.hear_out(|| {})
     });
-    if let Err(error) = reaped {
-        tell(&NoThread::from(error).to_string());
+    let may_ask_inspector = lock(helpers)
+        .get(&watch.thread)
+        .is_some_and(Helper::may_ask_inspector);
+    match result {
+        Err(error) if error.is_of_source() && may_ask_inspector => {
+            if !error.was_told() {
+                tell(&error.to_string());
+            }
+            tell("the inspector is asked for the heap snapshot instead");
+            watch.dump.set(Stage::Requested);
+            dump_from_inspector(watch, helpers)
+        }
+        result => result,
     }
+}
+
+fn dump_from_inspector(watch: &Watch, helpers: &Helpers) -> Result<PathBuf, HelperError> {
+    start_helper(watch, None, helpers)?.hear_out(|| watch.dump.set(Stage::Connected))
+}
+
+fn start_helper(
+    watch: &Watch,
+    pipe: Option<PipeReader>,
+    helpers: &Helpers,
+) -> Result<RunningHelper, HelperError> {
+    lock(helpers)
+        .get_mut(&watch.thread)
+        .ok_or(HelperError::IsolateEnded)?
+        .start(pipe)
 }
 
 fn describe_danger(danger: &Danger) -> String {

@@ -5,13 +5,21 @@ use std::ops::Range;
 
 use crate::freeze::Child;
 use crate::freeze::mappings::{self, Backing};
-use crate::heap::memory::{Content, Mapping};
+use crate::heap::memory::{Content, Mapping, Memory};
 
-/// The readable mappings of the process, without the child's own memory.
+/// The memory of the frozen image.
 ///
 /// # Errors
 /// `/proc` is not mounted or hidden.
-pub fn mappings(child: &Child<'_>) -> io::Result<Vec<Mapping>> {
+pub fn memory(child: &Child<'_>) -> io::Result<Memory<'static>> {
+    let mappings = mappings(child)?;
+    // SAFETY: in the copy-on-write way the memory is the child's own. In the shared way other threads may unmap theirs; a
+    // read of it then ends the child, and nothing else.
+    Ok(unsafe { Memory::of_this_process(&mappings) })
+}
+
+/// The readable mappings of the process, without the child's own memory.
+fn mappings(child: &Child<'_>) -> io::Result<Vec<Mapping>> {
     let v8 = child.dontfork()?;
     let own = child.own_memory();
     let all = mappings::of_this_process()?;

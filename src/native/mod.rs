@@ -5,24 +5,36 @@
 #[cfg(feature = "bench")]
 pub mod cost;
 mod image;
+mod shared_slots;
+pub mod trust;
 
 use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter};
+use std::io::{self, PipeReader, PipeWriter, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use crate::cgroup;
 use crate::frames::FrameWriter;
-use crate::freeze::{self, Child, FreezeError, Frozen, Terms, Way};
+use crate::freeze::{self, Child, FreezeError, Frozen, Pace, Terms, Way};
+use crate::heap::export::export;
+use crate::heap::graph::Graph;
 use crate::heap::layout::Layout;
-use crate::heap::{self, PageNumbers};
+use crate::heap::memory::Memory;
+use crate::heap::page_numbers::PageNumbers;
+use crate::heap::self_test::self_test;
 use crate::v8::Isolate;
+use crate::watch::ChildEnd;
+use shared_slots::shared_slots;
 
 /// A frozen child is ended after this long: a disk that takes nothing, or a reader that hangs.
 pub const DEADLINE: Duration = Duration::from_millis(300_000);
 
-/// The share of one CPU that a child takes beside an application that lives on.
-const BACKGROUND_SHARE: f64 = 0.25;
+/// The share of a CPU quota that a child takes beside an application that lives on. Without a quota its idle priority keeps
+/// it out of the way.
+const SHARE_OF_QUOTA: f64 = 0.25;
 
 /// A pipe of this size lets the child and the helper work without waiting for each other at each frame.
 const PIPE_BYTES: i32 = 1 << 20;
@@ -32,6 +44,10 @@ const PIPE_BYTES: i32 = 1 << 20;
 pub struct HeapReader {
     isolate: u64,
     layout: &'static Layout,
+    /// Where the numbers of pages are kept from one dump to the next.
+    page_slots: &'static [AtomicU64],
+    /// The share of one CPU for a child in the background.
+    background: f64,
 }
 
 /// Why the heap reader is not to be trusted with this process.
@@ -50,9 +66,12 @@ impl HeapReader {
     pub fn new(isolate: Isolate, v8_version: &str) -> Result<HeapReader, Distrust> {
         let layout = Layout::of(v8_version)
             .ok_or_else(|| Distrust::UnknownVersion(v8_version.to_owned()))?;
+        let quota = cgroup::cpu_quota(Path::new(cgroup::SYSTEM_ROOT));
         Ok(HeapReader {
             isolate: isolate.address() as u64,
             layout,
+            page_slots: shared_slots(),
+            background: quota.map_or(1.0, |processors| (processors * SHARE_OF_QUOTA).min(1.0)),
         })
     }
 
@@ -61,20 +80,46 @@ impl HeapReader {
     ///
     /// # Errors
     /// When the system allows no clone; `output` has then been told.
-    pub fn read_frozen(&self, way: Way, output: PipeWriter) -> Result<Frozen, FreezeError> {
+    pub fn read_frozen(&self, way: Way, output: PipeWriter) -> Result<Reading, FreezeError> {
         let terms = Terms {
             output: output.as_fd(),
             deadline: DEADLINE,
-            background: (way == Way::CopyOnWrite).then_some(BACKGROUND_SHARE),
+            background: (way == Way::CopyOnWrite).then_some(self.background),
         };
         // SAFETY: the job reads memory and writes to the pipe; what it allocates stays with it.
         let frozen =
             unsafe { freeze::freeze_either(way, &terms, &|child| self.write_frames(child)) };
-        if let Err(error) = &frozen {
-            // The helper would else only see the pipe end; if it is gone already, nobody waits for the reason.
-            let _ = FrameWriter::new(&output).failed(&error.to_string());
+        match frozen {
+            Ok(frozen) => Ok(Reading { frozen, output }),
+            Err(error) => {
+                tell_helper(&output, &error.to_string());
+                Err(error)
+            }
         }
-        frozen
+    }
+
+    /// Freezes the process for the self-test alone.
+    ///
+    /// # Errors
+    /// When the system allows no clone, or a dump is being made.
+    pub fn self_test_frozen(&self) -> Result<Frozen, FreezeError> {
+        // The child has nothing to say but how it ends.
+        let silence = File::options().write(true).open("/dev/null");
+        let silence = silence.map_err(|cause| FreezeError::Refused {
+            way: Way::CopyOnWrite,
+            cause,
+        })?;
+        let terms = Terms {
+            output: silence.as_fd(),
+            deadline: DEADLINE,
+            background: Some(self.background),
+        };
+        let job = |child: &mut Child<'_>| {
+            let memory = image::memory(child).map_err(|error| error.to_string())?;
+            self.read_heap(&memory).map(drop)
+        };
+        // SAFETY: as in `read_frozen`.
+        unsafe { freeze::freeze(Way::CopyOnWrite, &terms, &job) }
     }
 
     /// The frozen child's work.
@@ -97,22 +142,63 @@ impl HeapReader {
         child: &mut Child<'_>,
         frames: &mut FrameWriter<&File>,
     ) -> Result<(), String> {
-        let mappings =
-            image::mappings(child).map_err(|error| format!("/proc/self/maps: {error}"))?;
-        // SAFETY: in the copy-on-write way the memory is the child's own. In the shared way other threads may unmap theirs;
-        // a read of it then ends the child, and nothing else.
-        let memory = unsafe { heap::memory::Memory::of_this_process(&mappings) };
-        let mut page_numbers = PageNumbers::default();
-        heap::write_snapshot(
-            &memory,
-            self.isolate,
-            self.layout,
-            &mut page_numbers,
-            frames,
-        )
-        .map(drop)
-        .map_err(|error| error.to_string())
+        let memory = image::memory(child).map_err(|error| format!("/proc/self/maps: {error}"))?;
+        let graph = self.read_heap(&memory)?;
+        let output = Paced {
+            output: frames,
+            pace: &mut child.pace,
+        };
+        let page_numbers = PageNumbers::in_slots(self.page_slots);
+        export(&graph, page_numbers, output)
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
+
+    /// Marks the heap and makes sure that what was found is what is there.
+    fn read_heap<'m>(&self, memory: &'m Memory<'m>) -> Result<Graph<'m>, String> {
+        let graph =
+            Graph::read(memory, self.isolate, self.layout).map_err(|error| error.to_string())?;
+        self_test(&graph).map_err(|error| error.to_string())?;
+        Ok(graph)
+    }
+}
+
+/// Keeps the child within its share of the CPU, from one write to the next.
+struct Paced<'a, W> {
+    output: W,
+    pace: &'a mut Pace,
+}
+
+impl<W: Write> Write for Paced<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pace.keep();
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
+/// A heap that is being read: the frozen child, and the end of the pipe that it writes to.
+#[must_use = "the frozen child is killed when this value is dropped"]
+pub struct Reading {
+    frozen: Frozen,
+    output: PipeWriter,
+}
+
+impl ChildEnd for Reading {
+    /// Waits for the child and reaps it. What it could not tell the helper itself, such as that it was killed, is told here.
+    fn wait(self: Box<Self>) {
+        if let Err(failure) = self.frozen.wait().result {
+            tell_helper(&self.output, &failure.to_string());
+        }
+    }
+}
+
+/// Tells why there will be no snapshot. A helper that knows already, or is gone, does not read it.
+fn tell_helper(output: &PipeWriter, reason: &str) {
+    let _ = FrameWriter::new(output).failed(reason);
 }
 
 /// The pipe from the frozen child to the helper.

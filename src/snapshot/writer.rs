@@ -1,11 +1,13 @@
 //! Writes a .heapsnapshot as a stream, in the order of the file: header, nodes, edges, locations, strings. Nothing is kept;
-//! the counts of the header must be known before. Numbers are formatted eight digits at a time.
+//! the counts of the header must be known before. Rows are formatted in place, two digits at a time from a table.
 
 use super::{EdgeType, Format, NodeType};
 use std::io::{self, Write};
 
-/// The size at which the buffer is handed on. One entry may overshoot it by a string of [`MAX_STRING_CHARACTERS`].
+/// The size at which the buffer is handed on.
 const BUFFER_SIZE: usize = 256 * 1024;
+/// No row is longer: seven numbers of at most 20 digits.
+const MAX_ROW: usize = 160;
 
 /// Longer strings are cut, as V8 does by its flag `--heap-snapshot-string-limit`.
 pub const MAX_STRING_CHARACTERS: usize = 1024;
@@ -37,7 +39,7 @@ pub struct SnapshotWriter<W> {
 impl<W: Write> SnapshotWriter<W> {
     /// Starts a file of these columns.
     pub fn new(output: W, format: Format) -> SnapshotWriter<W> {
-        let buffer = Vec::with_capacity(BUFFER_SIZE + 8 * MAX_STRING_CHARACTERS);
+        let buffer = Vec::with_capacity(BUFFER_SIZE + MAX_ROW + 8 * MAX_STRING_CHARACTERS);
         SnapshotWriter {
             output,
             buffer,
@@ -117,17 +119,25 @@ impl<W: Write> SnapshotWriter<W> {
     /// Writes one row of the nodes.
     #[inline]
     pub fn node(&mut self, node: Node) -> io::Result<()> {
+        let separator = self.separator();
         let trace_node_id = self.format.trace_node_id;
-        self.write_row(|row| {
-            row.number(node.node_type as u64);
-            for value in [node.name, node.id, node.self_size, node.edge_count] {
-                row.byte(b',');
+        self.row(|row| {
+            row.byte(separator);
+            for value in [
+                u64::from(node.node_type as u8),
+                node.name,
+                node.id,
+                node.self_size,
+                node.edge_count,
+            ] {
                 row.number(value);
+                row.byte(b',');
             }
-            row.four_bytes(*b",0,0");
-            if !trace_node_id {
-                row.length -= 2;
+            if trace_node_id {
+                row.byte(b'0');
+                row.byte(b',');
             }
+            row.byte(b'0');
         })
     }
 
@@ -139,8 +149,10 @@ impl<W: Write> SnapshotWriter<W> {
     /// Writes one row of the edges. `target` is the node's index, counted in nodes.
     #[inline]
     pub fn edge(&mut self, edge_type: EdgeType, name_or_index: u64, target: u64) -> io::Result<()> {
+        let separator = self.separator();
         let target = target * self.format.node_fields();
-        self.write_row(|row| {
+        self.row(|row| {
+            row.byte(separator);
             row.byte(b'0' + edge_type as u8);
             row.byte(b',');
             row.number(name_or_index);
@@ -158,12 +170,13 @@ impl<W: Write> SnapshotWriter<W> {
 
     /// Writes where the function of a node stands; line and column count from 0.
     pub fn location(&mut self, node: u64, script: u64, line: u64, column: u64) -> io::Result<()> {
+        let mut separator = self.separator();
         let node = node * self.format.node_fields();
-        self.write_row(|row| {
-            row.number(node);
-            for value in [script, line, column] {
-                row.byte(b',');
+        self.row(|row| {
+            for value in [node, script, line, column] {
+                row.byte(separator);
                 row.number(value);
+                separator = b',';
             }
         })
     }
@@ -193,8 +206,13 @@ impl<W: Write> SnapshotWriter<W> {
     /// Writes one string of one-byte characters of the table.
     pub fn one_byte_string(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.begin_string();
-        for &byte in bytes.iter().take(MAX_STRING_CHARACTERS) {
-            self.unit(u16::from(byte));
+        let bytes = &bytes[..bytes.len().min(MAX_STRING_CHARACTERS)];
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        for run in bytes.chunk_by(|left, right| is_plain(left) && is_plain(right)) {
+            match run {
+                [byte] if !is_plain(byte) => self.unit(u16::from(*byte)),
+                plain => self.buffer.extend_from_slice(plain),
+            }
         }
         self.end_string()
     }
@@ -224,20 +242,28 @@ impl<W: Write> SnapshotWriter<W> {
         self.hand_on_if_full()
     }
 
-    /// Appends a row, behind the comma that parts it from the one before.
+    /// What stands before a row: a comma, or a blank before the first.
     #[inline]
-    fn write_row(&mut self, fill: impl FnOnce(&mut Row)) -> io::Result<()> {
-        let start = self.buffer.len();
-        self.buffer.resize(start + ROW_SIZE, 0);
-        let mut length = 0;
-        if let Some(bytes) = self.buffer.last_chunk_mut() {
-            let mut row = Row { bytes, length };
-            if !std::mem::take(&mut self.first_of_section) {
-                row.byte(b',');
-            }
-            fill(&mut row);
-            length = row.length;
+    fn separator(&mut self) -> u8 {
+        if std::mem::take(&mut self.first_of_section) {
+            b' '
+        } else {
+            b','
         }
+    }
+
+    /// Lets `write` fill a row at the end of the buffer.
+    #[inline]
+    fn row(&mut self, write: impl FnOnce(&mut Row)) -> io::Result<()> {
+        let start = self.buffer.len();
+        // Within the capacity, so nothing is moved.
+        self.buffer.resize(start + MAX_ROW, 0);
+        let mut row = Row {
+            bytes: &mut self.buffer[start..],
+            length: 0,
+        };
+        write(&mut row);
+        let length = row.length;
         self.buffer.truncate(start + length);
         self.hand_on_if_full()
     }
@@ -281,6 +307,7 @@ impl<W: Write> SnapshotWriter<W> {
         self.buffer.extend_from_slice(text.as_bytes());
     }
 
+    #[inline]
     fn number(&mut self, value: u64) {
         push_number(&mut self.buffer, value);
     }
@@ -324,78 +351,77 @@ const EDGE_TYPES: &[&str] = &[
     "context", "element", "property", "internal", "hidden", "shortcut", "weak",
 ];
 
-/// Appends `value` in base 10.
-pub fn push_number(buffer: &mut Vec<u8>, value: u64) {
-    let mut bytes = [0; ROW_SIZE];
-    let mut row = Row {
-        bytes: &mut bytes,
-        length: 0,
-    };
-    row.number(value);
-    let length = row.length;
-    buffer.extend_from_slice(&bytes[..length]);
-}
+/// "00" to "99".
+const DIGIT_PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut value = 0;
+    while value < 100 {
+        pairs[value] = [b'0' + (value / 10) as u8, b'0' + (value % 10) as u8];
+        value += 1;
+    }
+    pairs
+};
 
-/// A row has at most five numbers of up to 20 digits, commas, and room for the last piece's excess.
-const ROW_SIZE: usize = 128;
-
-/// A row that is being put together. Everything is stored in pieces of fixed size, of which the next piece overwrites what
-/// is too long: the processor does that in one step, where a copy of just so many bytes is a call.
+/// A row that is being filled. What does not fit is left out; [`MAX_ROW`] is chosen so that everything does.
 struct Row<'b> {
-    bytes: &'b mut [u8; ROW_SIZE],
+    bytes: &'b mut [u8],
     length: usize,
 }
 
 impl Row<'_> {
-    const EIGHT_DIGITS: u64 = 100_000_000;
-
     #[inline]
     fn byte(&mut self, byte: u8) {
-        self.bytes[self.length] = byte;
-        self.length += 1;
-    }
-
-    #[inline]
-    fn four_bytes(&mut self, bytes: [u8; 4]) {
-        self.bytes[self.length..self.length + 4].copy_from_slice(&bytes);
-        self.length += 4;
-    }
-
-    #[inline]
-    fn eight_bytes(&mut self, bytes: [u8; 8]) {
-        self.bytes[self.length..self.length + 8].copy_from_slice(&bytes);
-        self.length += 8;
+        if let Some(place) = self.bytes.get_mut(self.length) {
+            *place = byte;
+            self.length += 1;
+        }
     }
 
     #[inline]
     fn number(&mut self, value: u64) {
-        if value < 10 {
-            self.byte(b'0' + value as u8);
-        } else if value < Self::EIGHT_DIGITS {
-            let digits = eight_digits(value as u32);
-            let leading_zeros = digits.trailing_zeros() / 8;
-            self.eight_bytes((digits >> (8 * leading_zeros) | ASCII_ZEROS).to_le_bytes());
-            self.length -= leading_zeros as usize;
-        } else {
-            self.number(value / Self::EIGHT_DIGITS);
-            let digits = eight_digits((value % Self::EIGHT_DIGITS) as u32);
-            self.eight_bytes((digits | ASCII_ZEROS).to_le_bytes());
-        }
+        let digits = digit_count(value);
+        let Some(places) = self.bytes.get_mut(self.length..self.length + digits) else {
+            return;
+        };
+        self.length += digits;
+        write_digits(places, value);
     }
 }
 
-/// "00000000"
-const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
-
-/// The eight digits of a number below 10^8, one a byte, the first in the lowest byte: the number is split into halves three
-/// times, all halves at once, by multiplications that stand for divisions.
+/// The number of digits of `value` in base 10.
 #[inline]
-fn eight_digits(value: u32) -> u64 {
-    let fours = u64::from(value / 10_000) | u64::from(value % 10_000) << 32;
-    let hundreds = (fours * 10_486) >> 20 & 0x7f_0000_007f;
-    let twos = hundreds | (fours - 100 * hundreds) << 16;
-    let tens = (twos * 103) >> 10 & 0x000f_000f_000f_000f;
-    tens | (twos - 10 * tens) << 8
+fn digit_count(value: u64) -> usize {
+    match value {
+        0..10 => 1,
+        10..100 => 2,
+        100..1_000 => 3,
+        1_000..10_000 => 4,
+        10_000..100_000 => 5,
+        100_000..1_000_000 => 6,
+        1_000_000..10_000_000 => 7,
+        10_000_000..100_000_000 => 8,
+        _ => 1 + value.ilog10() as usize,
+    }
+}
+
+/// Fills `places` from behind with the digits of `value`.
+#[inline]
+fn write_digits(places: &mut [u8], mut value: u64) {
+    let mut pairs = places.rchunks_exact_mut(2);
+    for pair in &mut pairs {
+        pair.copy_from_slice(&DIGIT_PAIRS[(value % 100) as usize]);
+        value /= 100;
+    }
+    if let [first] = pairs.into_remainder() {
+        *first = b'0' + (value % 10) as u8;
+    }
+}
+
+/// Appends `value` in base 10.
+pub fn push_number(buffer: &mut Vec<u8>, value: u64) {
+    let start = buffer.len();
+    buffer.resize(start + digit_count(value), 0);
+    write_digits(&mut buffer[start..], value);
 }
 
 #[cfg(test)]

@@ -19,10 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 
-#[cfg(target_os = "linux")]
-use crate::freeze::Frozen;
 pub use collections::{Collection, Collections};
 pub use dump_stage::{DumpStage, Stage};
 pub use isolate_watch::IsolateWatch;
@@ -81,18 +79,29 @@ pub trait Dumper {
     fn begin(&self, danger: Danger);
 }
 
+/// The frames of a snapshot that a frozen child writes.
+pub struct Frames {
+    /// Where they come from.
+    pub pipe: PipeReader,
+    /// The child, as soon as it exists; nothing where there could be none.
+    pub child: Receiver<Box<dyn ChildEnd>>,
+}
+
+/// A frozen child that must be waited for.
+pub trait ChildEnd: Send {
+    /// Returns when the child has ended and left no zombie.
+    fn wait(self: Box<Self>);
+}
+
 /// What the isolate's thread tells the monitor.
 pub enum Alarm {
     /// A dump is needed, and this alarm is the only one for it.
     Danger {
         /// What is wrong.
         danger: Danger,
-        /// Where the frames of a frozen child will come from; the inspector is asked where there is none.
-        frames: Option<PipeReader>,
+        /// The frames of a frozen child; the inspector is asked where there are none.
+        frames: Option<Frames>,
     },
-    /// A frozen child is at work and must be waited for.
-    #[cfg(target_os = "linux")]
-    Frozen(Frozen),
     /// V8 called the near-heap-limit callback. For the debug log.
     NearHeapLimit {
         /// V8's limit at that time, in bytes.
@@ -141,6 +150,11 @@ impl Watch {
         self.dump.set(Stage::Complete);
     }
 
+    /// A snapshot that the program asked for is complete and lies in `file`.
+    pub fn snapshot_completed(&self, file: PathBuf) {
+        self.lock_outcome().files.push(file);
+    }
+
     /// The dump came to nothing for `reason`.
     pub fn dump_failed(&self, reason: String) {
         self.lock_outcome().failure = Some(reason);
@@ -165,7 +179,7 @@ impl Watch {
 
     /// Hands a claimed dump to the monitor. The channel has room for every isolate's one alarm; should it be full all the
     /// same, the claim is given back so that the next collection tries again. Returns whether the monitor has it.
-    pub fn call_for_dump(&self, danger: Danger, frames: Option<PipeReader>) -> bool {
+    pub fn call_for_dump(&self, danger: Danger, frames: Option<Frames>) -> bool {
         let sent = self
             .alarms
             .try_send(Alarm::Danger { danger, frames })
@@ -174,13 +188,6 @@ impl Watch {
             self.dump.set(Stage::Idle);
         }
         sent
-    }
-
-    /// Leaves a frozen child to the monitor.
-    #[cfg(target_os = "linux")]
-    pub fn leave_to_monitor(&self, frozen: Frozen) {
-        // Should the channel be full, the child is ended and reaped here, and the helper tells that it was.
-        let _ = self.alarms.try_send(Alarm::Frozen(frozen));
     }
 
     fn report(&self, alarm: Alarm) {

@@ -1,0 +1,353 @@
+//! The reader reads known JavaScript objects back, through the very code that describes and connects nodes in files. Where one
+//! expectation fails, the layout is not that of this V8, and nothing it would write can be trusted.
+//!
+//! The objects are the value of the script [`PROBE`], which whoever watches an isolate keeps alive by a global handle.
+
+use super::describe::{Describer, NodeName};
+use super::extract::{AccessorPart, EdgeName, EdgeNames, EdgeSink};
+use super::graph::Graph;
+use super::layout::kind::Kind;
+use super::locations::Locator;
+use super::memory::Address;
+use super::names::Names;
+use super::object::Object;
+use crate::snapshot::{EdgeType, NodeType};
+
+/// The script whose value is read back.
+pub const PROBE: &str = include_str!("self_test_probe.js");
+
+/// One step from a node to the next.
+type Step = (EdgeType, &'static str);
+
+/// What must be found at the end of a path from the probe.
+struct Expectation {
+    path: &'static [Step],
+    node_type: NodeType,
+    name: &'static str,
+}
+
+const fn expect(path: &'static [Step], node_type: NodeType, name: &'static str) -> Expectation {
+    Expectation {
+        path,
+        node_type,
+        name,
+    }
+}
+
+use EdgeType::{Context as InContext, Element, Internal, Property, Shortcut, Weak};
+
+#[rustfmt::skip]
+const EXPECTATIONS: &[Expectation] = &[
+    expect(&[], NodeType::Object, "Object"),
+    expect(&[(Property, "text")], NodeType::String, "self-test text"),
+    expect(&[(Property, "wide")], NodeType::String, "Größe → ∞"),
+    expect(&[(Property, "<symbol self-test symbol>")], NodeType::String, "by symbol"),
+    expect(&[(Property, "mapped")], NodeType::Object, "SelfTestMapped"),
+    expect(&[(Property, "instance")], NodeType::Object, "SelfTestClass"),
+    expect(&[(Property, "instance"), (Property, "field"), (Property, "of")], NodeType::String, "instance"),
+    expect(&[(Property, "instance"), (Property, "#hidden"), (Element, "0")], NodeType::String, "private value"),
+    expect(&[(Property, "instance"), (Property, "__proto__"), (Property, "constructor")], NodeType::Closure, "SelfTestClass"),
+    expect(&[(Property, "instance"), (Internal, "map"), (Internal, "descriptors"), (Internal, "map")], NodeType::Hidden, "system / Map"),
+    expect(&[(Property, "closure")], NodeType::Closure, "selfTestClosure"),
+    expect(&[(Property, "closure"), (Internal, "shared")], NodeType::Code, "selfTestClosure"),
+    expect(&[(Property, "closure"), (Internal, "feedback_cell")], NodeType::Code, "system / FeedbackCell"),
+    expect(&[(Property, "closure"), (Internal, "context")], NodeType::Object, "system / Context"),
+    expect(&[(Property, "closure"), (Internal, "context"), (InContext, "captured"), (Property, "by")], NodeType::String, "closure"),
+    expect(&[(Property, "closure"), (Internal, "context"), (InContext, "other"), (Element, "0")], NodeType::String, "also captured"),
+    expect(&[(Property, "closure"), (Internal, "context"), (Internal, "scope_info")], NodeType::Code, "system / ScopeInfo"),
+    expect(&[(Property, "instance"), (Property, "__proto__"), (Property, "constructor"), (Property, "prototype"), (Property, "constructor")], NodeType::Closure, "SelfTestClass"),
+    expect(&[(Property, "instance"), (Property, "__proto__"), (Property, "constructor"), (Internal, "initial_map")], NodeType::ObjectShape, "system / Map"),
+    expect(&[(Property, "slow"), (Property, "slow0"), (Element, "0")], NodeType::String, "(concatenated string)"),
+    expect(&[(Property, "slow"), (Property, "slow39")], NodeType::Object, "Array"),
+    expect(&[(Property, "slow"), (Internal, "properties")], NodeType::Array, "(object properties)"),
+    expect(&[(Property, "sparse"), (Element, "70000"), (Property, "at")], NodeType::String, "70000"),
+    expect(&[(Property, "list"), (Element, "0")], NodeType::String, "zero"),
+    expect(&[(Property, "list"), (Element, "2")], NodeType::String, "two"),
+    expect(&[(Property, "list"), (Internal, "elements")], NodeType::Array, "(object elements)"),
+    expect(&[(Property, "accessors"), (Property, "get pair")], NodeType::Closure, "get pair"),
+    expect(&[(Property, "accessors"), (Property, "set pair")], NodeType::Closure, "set pair"),
+    expect(&[(Property, "accessors"), (Property, "pair"), (Internal, "setter")], NodeType::Closure, "set pair"),
+    expect(&[(Property, "pattern")], NodeType::RegExp, "self-test"),
+    expect(&[(Property, "bytes")], NodeType::Object, "Uint8Array"),
+    expect(&[(Property, "bytes"), (Internal, "buffer")], NodeType::Object, "ArrayBuffer"),
+    expect(&[(Property, "generator"), (Internal, "function")], NodeType::Closure, "selfTestGenerator"),
+    expect(&[(Property, "many"), (Property, "a"), (Property, "letter")], NodeType::String, "a"),
+    expect(&[(Property, "many"), (Property, "z"), (Property, "letter")], NodeType::String, "z"),
+    expect(&[(Property, "map"), (Internal, "table")], NodeType::Array, ""),
+    expect(&[(Property, "map"), (Internal, "table"), (Internal, "5")], NodeType::Object, "Object"),
+    expect(&[(Property, "map"), (Internal, "table"), (Internal, "6")], NodeType::String, "map value"),
+    expect(&[(Property, "weakMap"), (Internal, "table")], NodeType::Array, ""),
+    expect(&[(Property, "weakRef"), (Weak, "target"), (Property, "weak")], NodeType::String, "key"),
+    expect(&[(Property, "bound"), (Internal, "bound_this"), (Property, "self")], NodeType::String, "bound"),
+    expect(&[(Property, "bound"), (Internal, "bound_function")], NodeType::Closure, "selfTestClosure"),
+    expect(&[(Property, "bound"), (Shortcut, "bound_argument_0")], NodeType::String, "bound argument"),
+    expect(&[(Property, "promise"), (Internal, "reactions_or_result")], NodeType::String, "resolved"),
+];
+
+/// The length of the probe's array buffer.
+const BUFFER_LENGTH: u64 = 77777;
+
+/// Why a layout cannot be trusted.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SelfTestError {
+    /// The probe is no object, or was not reached.
+    #[error(
+        "the self-test's object is not found in the heap: take the snapshot over the inspector instead"
+    )]
+    NoProbe,
+    /// Something known was not found where it is.
+    #[error(
+        "the heap reader did not find {expected} at {path}: take the snapshot over the inspector instead"
+    )]
+    NotFound {
+        /// The names of the edges that were followed.
+        path: String,
+        /// The name of the node that should be there.
+        expected: String,
+    },
+}
+
+/// Finds the probe among the roots of the isolate and reads it back.
+///
+/// # Errors
+/// The first expectation that fails.
+pub fn self_test(graph: &Graph) -> Result<(), SelfTestError> {
+    let mut names = Names::default();
+    let edge_names = EdgeNames::new(&mut names, graph.layout());
+    let describer = Describer::new(&mut names);
+    let mut test = SelfTest {
+        graph,
+        names,
+        edge_names,
+        describer,
+    };
+    let probe = test.find_probe().ok_or(SelfTestError::NoProbe)?;
+    EXPECTATIONS
+        .iter()
+        .try_for_each(|expectation| test.check(&probe, expectation))?;
+    let checks = [
+        (
+            ".bytes.buffer.byte_length",
+            test.buffer_has_its_length(&probe),
+        ),
+        (
+            ".closure",
+            test.line_is_right(&probe, &[(Property, "closure")], "function selfTestClosure"),
+        ),
+        (
+            ".generator.function",
+            test.line_is_right(&probe, GENERATOR_FUNCTION, "function* selfTestGenerator"),
+        ),
+        (
+            ".generator.function",
+            test.bytecode_has_a_constant_pool(&probe),
+        ),
+        ("the isolate's lists of roots", graph.root_lists_are_right),
+    ];
+    match checks.into_iter().find(|(_, holds)| !holds) {
+        None => Ok(()),
+        Some((path, _)) => Err(SelfTestError::NotFound {
+            path: path.to_owned(),
+            expected: "what it knows".to_owned(),
+        }),
+    }
+}
+
+/// The path to a function that was run, so that it has bytecode.
+const GENERATOR_FUNCTION: &[Step] = &[(Property, "generator"), (Internal, "function")];
+/// So many objects of a kind are looked at, and so many in all.
+const SAMPLES_OF_A_KIND: u32 = 64;
+const SAMPLES: usize = 1 << 16;
+/// With fewer objects of a kind nothing is said of it: one may be the last of its page.
+const MIN_SAMPLES: u32 = 3;
+/// Larger objects may have a page of their own.
+const MAX_SAMPLE_SIZE: u64 = 64 * 1024;
+
+/// Whether most objects of each kind whose size varies are followed by an object: it shows a wrong size without asking V8.
+/// No part of [`self_test`]: between a collection and the sweeping of its garbage it does not hold.
+pub fn objects_end_where_others_begin(graph: &Graph) -> bool {
+    let mut followed = [(0u32, 0u32); Kind::COUNT];
+    // A hole is larger than what is mapped of it.
+    let varies =
+        |object: &Object| object.shape.instance_size_in_words == 0 && object.kind() != Kind::Hole;
+    let objects = graph.objects().flatten().filter(varies);
+    for object in objects.take(SAMPLES) {
+        let Some((holds, total)) = followed.get_mut(object.kind() as usize) else {
+            continue;
+        };
+        if *total < SAMPLES_OF_A_KIND && object.size() < MAX_SAMPLE_SIZE {
+            *total += 1;
+            *holds += u32::from(graph.object(object.address + object.size()).is_some());
+        }
+    }
+    followed
+        .iter()
+        .all(|&(holds, total)| total < MIN_SAMPLES || 2 * holds >= total)
+}
+
+struct SelfTest<'x, 'm> {
+    graph: &'x Graph<'m>,
+    names: Names,
+    edge_names: EdgeNames,
+    describer: Describer,
+}
+
+/// Looks for one edge among all of a node.
+struct Finder<'x, 'm> {
+    graph: &'x Graph<'m>,
+    names: &'x Names,
+    wanted: Step,
+    found: Option<Address>,
+    memory: Option<Address>,
+}
+
+impl EdgeSink for Finder<'_, '_> {
+    fn edge(&mut self, edge_type: EdgeType, name: EdgeName, target: Address) {
+        if edge_type == self.wanted.0 && self.text_of(name) == self.wanted.1 {
+            self.found.get_or_insert(target);
+        }
+    }
+
+    fn native_edge(&mut self, _: EdgeName, memory: Address) {
+        self.memory = Some(memory);
+    }
+}
+
+/// Longer than any name of the probe.
+const MAX_NAME: usize = 64;
+
+impl Finder<'_, '_> {
+    fn text_of(&self, name: EdgeName) -> String {
+        let key = |key| match self.graph.object(key) {
+            Some(object) if object.kind().is_string() => self.graph.utf8(key, MAX_NAME),
+            Some(object) => self.graph.symbol_text(&object),
+            None => String::new(),
+        };
+        match name {
+            EdgeName::Index(index) | EdgeName::Decimal(index) => index.to_string(),
+            EdgeName::Name(name) => self.names.text(name).to_owned(),
+            EdgeName::Key(address) => key(address),
+            EdgeName::Accessor(AccessorPart::Getter, address) => format!("get {}", key(address)),
+            EdgeName::Accessor(AccessorPart::Setter, address) => format!("set {}", key(address)),
+            EdgeName::BoundArgument(index) => format!("bound_argument_{index}"),
+        }
+    }
+}
+
+/// The property by which the probe is known, and its value.
+const MARK: (Step, &str) = ((Property, "text"), "self-test text");
+
+impl<'m> SelfTest<'_, 'm> {
+    /// The probe is an object of the embedder's that bears the mark.
+    fn find_probe(&self) -> Option<Object<'m>> {
+        let (step, text) = MARK;
+        let objects = self
+            .graph
+            .roots
+            .iter()
+            .filter_map(|root| self.graph.object(root.target));
+        objects
+            .filter(|object| object.kind() == Kind::JsObject)
+            .find(|object| {
+                self.find(object, step)
+                    .found
+                    .is_some_and(|found| self.graph.utf8(found, MAX_NAME) == text)
+            })
+    }
+
+    fn check(
+        &mut self,
+        probe: &Object<'m>,
+        expectation: &Expectation,
+    ) -> Result<(), SelfTestError> {
+        let not_found = || SelfTestError::NotFound {
+            path: expectation
+                .path
+                .iter()
+                .map(|step| format!(".{}", step.1))
+                .collect(),
+            expected: format!("{:?} {:?}", expectation.node_type, expectation.name),
+        };
+        let node = self.follow(probe, expectation.path).ok_or_else(not_found)?;
+        let is_expected = self.is_expected(&node, expectation);
+        is_expected.then_some(()).ok_or_else(not_found)
+    }
+
+    fn follow(&self, probe: &Object<'m>, path: &[Step]) -> Option<Object<'m>> {
+        path.iter().try_fold(*probe, |node, &step| {
+            self.graph.object(self.find(&node, step).found?)
+        })
+    }
+
+    fn find(&self, node: &Object<'m>, wanted: Step) -> Finder<'_, 'm> {
+        let mut finder = Finder {
+            graph: self.graph,
+            names: &self.names,
+            wanted,
+            found: None,
+            memory: None,
+        };
+        self.graph.extract(&self.edge_names, node, &mut finder);
+        finder
+    }
+
+    fn is_expected(&mut self, node: &Object<'m>, expectation: &Expectation) -> bool {
+        let (node_type, name) = self.describer.describe(self.graph, &mut self.names, node);
+        let name = match name {
+            NodeName::Name(name) => self.names.text(name).to_owned(),
+            NodeName::Text(address) => self.graph.utf8(address, MAX_NAME),
+        };
+        // A name in parentheses is one that another object lends; the node itself has none. A text that was put together
+        // may have been flattened.
+        let is_lent = expectation.name.starts_with("(object") && name.is_empty();
+        let is_text = expectation.name == "(concatenated string)" && node.kind().is_string();
+        // Without object shapes, as in 10.2, maps are hidden.
+        let shapes = self.graph.layout().snapshot.object_shapes;
+        let wanted_type = match expectation.node_type {
+            NodeType::ObjectShape if !shapes => NodeType::Hidden,
+            wanted => wanted,
+        };
+        is_text || node_type == wanted_type && (name == expectation.name || is_lent)
+    }
+
+    fn buffer_has_its_length(&self, probe: &Object<'m>) -> bool {
+        let layout = &self.graph.layout().buffer;
+        let Some(buffer) = self.follow(probe, &[(Property, "bytes"), (Internal, "buffer")]) else {
+            return false;
+        };
+        let memory = self.find(&buffer, (Internal, "backing_store")).memory;
+        let is_readable = memory.is_some_and(|memory| {
+            self.graph
+                .decoder
+                .memory
+                .view(memory, BUFFER_LENGTH)
+                .is_some()
+        });
+        is_readable && buffer.view().word(u64::from(layout.byte_length)) == BUFFER_LENGTH
+    }
+
+    /// Whether the function's place is the line of the probe that `text` is in.
+    fn line_is_right(&self, probe: &Object<'m>, path: &[Step], text: &str) -> bool {
+        let function = self.follow(probe, path);
+        let location =
+            function.and_then(|function| Locator::default().locate(self.graph, &function));
+        let line = PROBE.lines().position(|line| line.contains(text));
+        location.is_some_and(|location| Some(location.line as usize) == line && location.script > 0)
+    }
+
+    fn bytecode_has_a_constant_pool(&self, probe: &Object<'m>) -> bool {
+        let layout = &self.graph.layout().function;
+        let pool = || {
+            let function = self.follow(probe, GENERATOR_FUNCTION)?;
+            let shared =
+                self.graph
+                    .object_in(&function, layout.shared, Kind::SharedFunctionInfo)?;
+            let bytecode =
+                self.graph
+                    .object_in(&shared, layout.function_data, Kind::BytecodeArray)?;
+            self.graph
+                .object(bytecode.pointer(layout.bytecode_constant_pool)?)
+        };
+        pool().is_some_and(|pool| matches!(pool.kind(), Kind::FixedArray | Kind::TrustedFixedArray))
+    }
+}
