@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{DEADLINE, HeapReader, pipe};
-use crate::freeze::{self, Child, Terms, Way};
+use crate::freeze::{self, Child, Frozen, Terms, Way};
 use crate::monitor::Helper;
 
 /// One dump's costs.
@@ -48,7 +48,7 @@ pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<Dum
     thread::scope(|scope| {
         let memory = scope.spawn(|| peak_private_memory(helper_process, &is_over));
         let before_freeze = Instant::now();
-        let frozen = reader.read_frozen(way, output);
+        let frozen = reader.read_frozen(way, output).map(|reading| reading.frozen);
         let held = before_freeze.elapsed();
         // In the shared way the child has been reaped by now, in the other way it is after the helper.
         let reaped_with_freeze = cpu_time_of(libc::RUSAGE_CHILDREN);
@@ -56,7 +56,7 @@ pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<Dum
         let wall = start.elapsed();
         let reaped_with_helper = cpu_time_of(libc::RUSAGE_CHILDREN);
         is_over.store(true, Ordering::Relaxed);
-        let ended = frozen.map(freeze::Frozen::wait);
+        let ended = frozen.map(Frozen::wait);
         let reaped = cpu_time_of(libc::RUSAGE_CHILDREN);
         let own = cpu_time_of(libc::RUSAGE_SELF);
         let helper_memory = memory.join().unwrap_or(0);
