@@ -198,6 +198,34 @@ where
     })
 }
 
+/// How long a clone of the process takes that copies what a copy-on-write child gets, and nothing else. Its child ends at once.
+///
+/// # Errors
+/// `/proc` is not mounted, or the system refuses a process.
+#[cfg(feature = "bench")]
+pub fn time_bare_clone() -> io::Result<Duration> {
+    extern "C" fn end_at_once(_: *mut std::ffi::c_void) -> std::ffi::c_int {
+        0
+    }
+    let quarters = Quarters::map()?;
+    let _signals = BlockedSignals::block();
+    let marked = Marked::find()?;
+    drop(marked.probe);
+    let _unmarked = Unmarked::new(marked.ranges);
+    let start = Instant::now();
+    // SAFETY: the child has its own copy of the stack and only ends.
+    let process = unsafe {
+        Process::start(
+            Memory::Copied,
+            &quarters.stack(),
+            end_at_once,
+            std::ptr::null_mut(),
+        )
+    };
+    let time = start.elapsed();
+    process.map(|_| time)
+}
+
 /// Like [`freeze`], but where one way is refused the other is tried. [`Frozen::way`] tells which it was.
 ///
 /// # Errors

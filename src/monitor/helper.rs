@@ -148,6 +148,12 @@ pub struct RunningHelper {
 }
 
 impl RunningHelper {
+    /// Its process id.
+    #[cfg(feature = "bench")]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the helper's last word: the complete file. `connected` is called when it talks to the inspector.
     ///
     /// # Errors
