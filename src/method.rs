@@ -61,6 +61,7 @@ mod native_dumper {
                 Cause::NearHeapLimit => Way::Shared,
             };
             let watch = Arc::clone(&danger.watch);
+            trust::give_way();
             if freeze::is_busy() {
                 match danger.cause {
                     // The next collection tries again.

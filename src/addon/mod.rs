@@ -11,7 +11,7 @@ use napi::bindgen_prelude::{Env, Object, ObjectRef, Result};
 use napi_derive::napi;
 
 #[cfg(target_os = "linux")]
-use crate::freeze::{self, FreezeError, Frozen, Way};
+use crate::freeze::{self, FreezeError, Way};
 use crate::heap;
 use crate::method::{InspectorDumper, Method};
 use crate::monitor::{
@@ -250,12 +250,10 @@ impl Armed {
 }
 
 impl Trust {
-    /// Freezes the process for the self-test. A refusal, such as while a dump is made, is no verdict.
-    #[cfg(target_os = "linux")]
-    fn freeze_for_self_test(&self) -> Option<Frozen> {
-        match self {
-            Trust::Native(reader) => reader.self_test_frozen().ok(),
-            Trust::Inspector(_) => None,
+    fn begin_self_test(&self) {
+        #[cfg(target_os = "linux")]
+        if let Trust::Native(reader) = self {
+            trust::begin_self_test(reader);
         }
     }
 
@@ -265,6 +263,7 @@ impl Trust {
         match self {
             #[cfg(target_os = "linux")]
             Trust::Native(reader) if trust::distrust().is_none() => {
+                trust::give_way();
                 if freeze::is_busy() {
                     return Err(FreezeError::Busy.into());
                 }
@@ -353,16 +352,16 @@ pub fn self_test_probe() -> &'static str {
 #[napi(ts_return_type = "Promise<string | null>")]
 pub fn self_test(env: &Env) -> Result<Object<'_>> {
     let (deferred, promise) = env.create_deferred::<Option<String>, _>()?;
-    let frozen = ARMED.with_borrow(|slot| {
-        slot.as_ref()
-            .and_then(|armed| armed.trust.freeze_for_self_test())
+    ARMED.with_borrow(|slot| {
+        if let Some(armed) = slot {
+            armed.trust.begin_self_test();
+        }
     });
     spawn_without_signals("oom-heapdump", move || {
-        let failure = frozen.and_then(|frozen| frozen.wait().result.err());
-        let failure = failure.map(|failure| failure.to_string());
-        if let Some(reason) = &failure {
-            trust::lose(reason.clone());
-        }
+        #[cfg(target_os = "linux")]
+        let failure = trust::finish_self_test().map(str::to_owned);
+        #[cfg(not(target_os = "linux"))]
+        let failure = None;
         deferred.resolve(move |_| Ok(failure));
     })
     .map_err(|error| napi::Error::from_reason(NoThread::from(error).to_string()))?;
