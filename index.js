@@ -40,7 +40,13 @@ class OomHeapdump {
       this.#native = null;
       this.#obstacle = error.message;
     }
-    if (this.#obstacle) warn(`No heap snapshot will be made: ${this.#obstacle}`);
+    const notNative = this.#native?.watchStatus().distrust;
+    if (this.#obstacle) {
+      const reasons = [notNative, this.#obstacle].filter(Boolean).join("; and ");
+      warn(`No heap snapshot will be made: ${reasons}`);
+    } else if (notNative) {
+      warn(`Heap snapshots are made over the inspector: ${notNative}`);
+    }
     if (this.status().method === "native") setTimeout(() => this.#testNativeMethod(), SELF_TEST_AFTER_MS).unref();
   }
 
@@ -118,13 +124,13 @@ class OomHeapdump {
   }
 }
 
-function warn(message) {
-  process.emitWarning(message, "OomHeapdumpWarning");
-}
-
 // Node sizes V8's heap by the machine's memory, or by the control group's where that is less.
 function memoryForV8() {
   return Math.min(totalmem(), process.constrainedMemory?.() || Infinity);
+}
+
+function warn(message) {
+  process.emitWarning(message, "OomHeapdumpWarning");
 }
 
 function inspectorUrl() {

@@ -23,8 +23,8 @@ function assertUnarmedWithOneWarning({ warnings, status }, cause) {
   assert.match(status.reason, cause);
 }
 
-test("without --inspect one warning says so and the program runs on", async () => {
-  const { warnings, status } = printed(await runWatched(report()));
+test("without --inspect the method inspector costs one warning and the program runs on", async () => {
+  const { warnings, status } = printed(await runWatched(report('{ method: "inspector" }')));
   assert.equal(warnings.length, 1, JSON.stringify(warnings));
   assert.match(warnings[0], /--inspect/);
   assert.match(status.reason, /--inspect/);

@@ -33,7 +33,7 @@ test("status() tells of a watch that is armed", async () => {
   const { usedBytes, ...rest } = status;
   assert.deepEqual(rest, {
     armed: true,
-    method: "inspector",
+    method: "native",
     reason: null,
     threshold: 80,
     limitBytes: 60 * 1024 * 1024,

@@ -13,7 +13,7 @@ const { assertFailureIsTold, dieWatched } = require("./support/watched");
 /** A process dies without an inspector of its own, with this port as the one to ask. */
 async function dieWithPort(context, port) {
   const directory = temporaryDirectory(context);
-  const finished = await dieWatched({ name: "mine", port }, { cwd: directory, flags: [] });
+  const finished = await dieWatched({ method: "inspector", name: "mine", port }, { cwd: directory, flags: [] });
   assert.equal(finished.signal, "SIGABRT", `${ending(finished)}\n${finished.stderr}`);
   assert.equal(finished.stderr.match(/FATAL ERROR/g)?.length, 1);
   assert.deepEqual(fs.readdirSync(directory), []);

@@ -15,10 +15,10 @@ const leakInWorker =
   "let last; setInterval(() => { for (let i = 0; i < 200; i++) last = new LeakingClass(last) }, 1)";
 
 /** Source text of a worker that watches and leaks, started by a main thread that reports how the worker ended. */
-const leakingWorker = (mainWatches) => `
-  ${mainWatches ? 'watch({ name: "main" })' : ""}
+const leakingWorker = (method, mainWatches) => `
+  ${mainWatches ? `watch({ method: '${method}', name: 'main' })` : ""}
   const { Worker } = require('node:worker_threads')
-  const source = ${JSON.stringify(`require(${JSON.stringify(root)})(); ${leakInWorker}`)}
+  const source = ${JSON.stringify(`require(${JSON.stringify(root)})({ method: '${method}' }); ${leakInWorker}`)}
   const worker = new Worker(source, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 20 } })
   worker.on('error', ({ code }) => {
     // Turns of the event loop after the worker's death: the main thread lives on.
@@ -26,20 +26,21 @@ const leakingWorker = (mainWatches) => `
   })`;
 
 /** Runs out of memory in a worker; the main thread must outlive it. Adds `result`, what the main thread printed. */
-async function killWorker(directory, major, mainWatches) {
-  const flags = ["--inspect=0"];
+async function killWorker(directory, method, major, mainWatches) {
+  const flags = method === "inspector" ? ["--inspect=0"] : [];
   const options = { node: node(major).path, cwd: directory, flags, timeout: 120_000 };
-  const finished = await runWatched(leakingWorker(mainWatches), options);
+  const finished = await runWatched(leakingWorker(method, mainWatches), options);
   assert.equal(finished.code, 3, `${ending(finished)}\n${finished.stderr}`);
   assert.equal(printed(finished).code, "ERR_WORKER_OUT_OF_MEMORY");
   return finished;
 }
 
-for (const major of majors) {
-  test(`on Node ${major} a worker that runs out of memory leaves its snapshot, and the main thread lives on`, async (context) => {
+const methods = ["native", "inspector"];
+for (const [method, major] of methods.flatMap((method) => majors.map((major) => [method, major]))) {
+  test(`by the method ${method} on Node ${major} a worker that runs out of memory leaves its snapshot, and the main thread lives on`, async (context) => {
     buildReader();
     const directory = temporaryDirectory(context);
-    const finished = await killWorker(directory, major, true);
+    const finished = await killWorker(directory, method, major, true);
     const files = fs.readdirSync(directory);
     assert.equal(files.length, 1, `${files}\n${finished.stderr}`);
     assert.match(files[0], new RegExp(`^OoM-${finished.pid}-1-\\d+\\.heapsnapshot$`));
@@ -51,7 +52,7 @@ for (const major of majors) {
 
 test("a worker whose main thread does not watch says that it does not know the inspector", async (context) => {
   const directory = temporaryDirectory(context);
-  const finished = await killWorker(directory, 24, false);
+  const finished = await killWorker(directory, "inspector", 24, false);
   assert.deepEqual(fs.readdirSync(directory), []);
   assert.equal(finished.stderr.match(/OomHeapdumpWarning: .*main thread/g)?.length, 1, finished.stderr);
   assertFailureIsTold(finished, `worker 1 of process ${finished.pid}`, /127\.0\.0\.1:9229/);

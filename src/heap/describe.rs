@@ -58,6 +58,7 @@ pub struct Describer {
     empty: NameId,
     fixed: FixedNames,
     constructor_names: Vec<(Address, Option<NodeName>)>,
+    constructor_texts: FxHashMap<String, Address>,
     class_names: FxHashMap<&'static str, NameId>,
     global_names: FxHashMap<Address, NameId>,
 }
@@ -84,6 +85,7 @@ impl Describer {
                 cpp_heap_external: names.intern("system / CppHeapExternal"),
                 native_bind: names.intern("native_bind"),
             },
+            constructor_texts: FxHashMap::default(),
             constructor_names: vec![(0, None); REMEMBERED_NAMES],
             class_names: FxHashMap::default(),
             global_names: FxHashMap::default(),
@@ -245,6 +247,13 @@ impl Describer {
         NodeName::Name(id)
     }
 
+    /// DevTools keeps one row for each name of the file, and of two equal names the second replaces the first. Names that
+    /// are not internalized may be equal.
+    fn one_of_equal_texts(&mut self, graph: &Graph, text: Address) -> Address {
+        let content = graph.utf8(text, crate::snapshot::writer::MAX_STRING_CHARACTERS);
+        *self.constructor_texts.entry(content).or_insert(text)
+    }
+
     /// `JSReceiver::GetConstructorName`, src/objects/js-objects.cc.
     fn constructor_name<'m>(
         &mut self,
@@ -260,7 +269,10 @@ impl Describer {
             return name;
         }
         let (name, holds_for_map) = match graph.constructor_name(object) {
-            Some(found) => (NodeName::Text(found.text), found.holds_for_map),
+            Some(found) => (
+                NodeName::Text(self.one_of_equal_texts(graph, found.text)),
+                found.holds_for_map,
+            ),
             None => {
                 let varies =
                     object.shape.is_dictionary_map() || object.kind() == Kind::JsPrimitiveWrapper;
