@@ -27,7 +27,10 @@ const COLUMNS = [
   ["file, ours / V8's", (_, { shared, v8 }) => v8.length && (pick(shared, "file") / pick(v8, "file")).toFixed(3)],
   ["freeze (ms)", ({ costs }) => median(costs.stall.map(([freeze]) => freeze)).toFixed(1)],
   ["bare clone (ms)", ({ costs }) => median(costs.stall.map(([, bare]) => bare)).toFixed(1)],
-  ["freeze beyond goal (ms)", ({ costs }) => median(costs.stall.map(([freeze, bare]) => freeze - 1.15 * bare - 3)).toFixed(1)],
+  [
+    "freeze beyond goal (ms)",
+    ({ costs }) => median(costs.stall.map(([freeze, bare]) => freeze - 1.15 * bare - 3)).toFixed(1),
+  ],
   ["shared start (ms)", ({ costs }) => median(costs.sharedStart).toFixed(2)],
 ];
 

@@ -7,6 +7,7 @@ use super::layout::kind::Kind;
 use super::memory::{Address, Content};
 use super::object::{Decoder, Object};
 use super::tagged::Tagged;
+use std::cell::Cell;
 
 const ENTRY_SIZE: u64 = 16;
 /// Entry point, then the code's address and the parameter count in one word.
@@ -18,9 +19,11 @@ const HANDLE_SHIFT: u32 = 8;
 const WITNESSES: usize = 16;
 
 /// The table's place.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct DispatchTable {
     base: Address,
+    /// The last handle and its code: closures of one function, which have the same handle, often lie side by side.
+    last: Cell<Option<(u32, Option<Address>)>>,
 }
 
 impl DispatchTable {
@@ -44,6 +47,7 @@ impl DispatchTable {
             .mappings()
             .map(|mapping| DispatchTable {
                 base: mapping.start,
+                last: Cell::new(None),
             })
             .find(|table| {
                 witnesses
@@ -59,6 +63,17 @@ impl DispatchTable {
             return None;
         };
         let handle = function.view().half_word(u64::from(offset));
+        match self.last.get() {
+            Some((last, code)) if last == handle => code,
+            _ => {
+                let code = self.find_code(decoder, handle);
+                self.last.set(Some((handle, code)));
+                code
+            }
+        }
+    }
+
+    fn find_code(&self, decoder: &Decoder, handle: u32) -> Option<Address> {
         let entry = self.base + ENTRY_SIZE * u64::from(handle >> HANDLE_SHIFT);
         let code = (decoder.memory.word(entry + CODE_OFFSET)? >> CODE_SHIFT) & !7;
         let object = decoder.lone_object(code)?;

@@ -49,7 +49,7 @@ impl<'m> Graph<'m> {
         let well_known =
             WellKnown::find(&decoder, &table).ok_or(HeapError::NotAnIsolate { isolate })?;
         let dispatch_table = DispatchTable::find(&decoder, isolate);
-        let mut marker = Marker::new(&decoder, dispatch_table);
+        let mut marker = Marker::new(&decoder, dispatch_table.clone());
         let (roots, root_lists_are_right) =
             RootFinder::new(&decoder, isolate).mark_from_roots(&table, &mut marker);
         let Marked {
@@ -122,6 +122,8 @@ impl<'m> Graph<'m> {
     /// The machine code of a function.
     #[inline]
     pub fn code_in_dispatch_table(&self, function: &Object<'m>) -> Option<Address> {
-        self.dispatch_table?.code_of(&self.decoder, function)
+        self.dispatch_table
+            .as_ref()?
+            .code_of(&self.decoder, function)
     }
 }

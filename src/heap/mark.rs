@@ -225,6 +225,7 @@ impl<'a, 'm> Marker<'a, 'm> {
             Kind::JsFunction => {
                 if let Some(code) = self
                     .dispatch_table
+                    .as_ref()
                     .and_then(|table| table.code_of(self.decoder, object))
                 {
                     self.mark(code);

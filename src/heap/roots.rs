@@ -8,6 +8,7 @@ use super::object::Decoder;
 use super::tagged::Tagged;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
+use std::ops::RangeInclusive;
 
 /// The isolate's root table.
 pub struct RootTable {
@@ -451,6 +452,8 @@ pub struct WellKnown {
     pub to_string_tag_symbol: Address,
     /// Objects that internal and hidden edges never lead to: V8's `IsEssentialObject`.
     inessential: FxHashSet<Address>,
+    /// From the first to the last of them.
+    inessential_range: RangeInclusive<Address>,
 }
 
 /// Roots that internal and hidden edges never lead to, besides the oddballs.
@@ -508,6 +511,8 @@ impl WellKnown {
             proto_string: table.get("proto_string")?,
             prototype_string: table.get("prototype_string")?,
             to_string_tag_symbol: table.get("to_string_tag_symbol")?,
+            inessential_range: inessential.iter().copied().min()?
+                ..=inessential.iter().copied().max()?,
             inessential,
         })
     }
@@ -515,6 +520,6 @@ impl WellKnown {
     /// Whether internal and hidden edges may lead to `address`.
     #[inline]
     pub fn is_essential(&self, address: Address) -> bool {
-        !self.inessential.contains(&address)
+        !self.inessential_range.contains(&address) || !self.inessential.contains(&address)
     }
 }
