@@ -20,7 +20,13 @@ pub mod message;
 pub mod method;
 #[cfg(feature = "addon")]
 pub mod monitor;
-#[cfg(all(feature = "addon", target_os = "linux"))]
+#[cfg(all(feature = "addon", target_os = "linux", target_arch = "x86_64"))]
+pub mod native;
+#[cfg(all(
+    feature = "addon",
+    not(all(target_os = "linux", target_arch = "x86_64"))
+))]
+#[path = "native/elsewhere.rs"]
 pub mod native;
 pub mod request;
 pub mod snapshot;

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "bench")]
 pub mod cost;
+mod dumper;
 mod image;
 mod shared_slots;
 mod stack;
@@ -27,8 +28,10 @@ use crate::heap::layout::Layout;
 use crate::heap::memory::Memory;
 use crate::heap::page_numbers::PageNumbers;
 use crate::heap::self_test::self_test;
+use crate::monitor::{Helper, HelperError, RunningHelper};
 use crate::v8::Isolate;
-use crate::watch::ChildEnd;
+use crate::watch::{ChildEnd, Dumper};
+use dumper::NativeDumper;
 use shared_slots::shared_slots;
 
 /// A frozen child is ended after this long: a disk that takes nothing, or a reader that hangs.
@@ -50,6 +53,23 @@ pub struct HeapReader {
     page_slots: &'static [AtomicU64],
     /// The share of one CPU for a child in the background.
     background: f64,
+}
+
+/// A dump that is being made: the helper at work, and the frozen child if there could be one.
+pub type Begun = (RunningHelper, Option<Box<dyn ChildEnd>>);
+
+/// Why a dump that was asked for cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum NativeError {
+    /// There is no helper to write the file.
+    #[error(transparent)]
+    Helper(#[from] HelperError),
+    /// There is no frozen image.
+    #[error("no heap snapshot: {0}")]
+    Freeze(#[from] FreezeError),
+    /// There are no descriptors left.
+    #[error("no heap snapshot: no pipe can be made ({0}); raise the limit of open files")]
+    Pipe(#[source] io::Error),
 }
 
 /// Why the heap reader is not to be trusted with this process.
@@ -75,6 +95,26 @@ impl HeapReader {
             page_slots: shared_slots(),
             background: quota.map_or(1.0, |processors| (processors * SHARE_OF_QUOTA).min(1.0)),
         })
+    }
+
+    /// What begins the dumps that the watch calls for.
+    pub fn dumper(&self) -> Box<dyn Dumper> {
+        Box::new(NativeDumper { reader: *self })
+    }
+
+    /// Begins a dump that was asked for. The helper runs before the process is frozen: where only the shared way is open,
+    /// somebody must empty the pipe meanwhile.
+    ///
+    /// # Errors
+    /// When another dump is being made, or the helper cannot be started. A refused clone goes through the pipe to the helper.
+    pub fn begin(&self, helper: &mut Helper) -> Result<Begun, NativeError> {
+        if freeze::is_busy() {
+            return Err(FreezeError::Busy.into());
+        }
+        let (pipe, output) = pipe().map_err(NativeError::Pipe)?;
+        let helper = helper.start(Some(pipe))?;
+        let reading = self.read_frozen(Way::CopyOnWrite, output).ok();
+        Ok((helper, reading.map(|reading| Box::new(reading) as _)))
     }
 
     /// Freezes the process on the isolate's own thread and has the child write the frames of a snapshot to `output`. In the

@@ -1,0 +1,88 @@
+//! What the program asks for while it runs: a heap snapshot, and the self-test of the heap reader.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{Env, Object, Result};
+use napi_derive::napi;
+
+use super::{ARMED, ArmError, Armed};
+use crate::monitor::{HelperError, NoThread, RunningHelper, spawn_without_signals};
+use crate::native;
+use crate::watch::ChildEnd;
+
+/// Has a frozen child read the self-test's objects back. The promise gives why the native method is not used from now on, or
+/// `null`.
+#[napi(ts_return_type = "Promise<string | null>")]
+pub fn self_test(env: &Env) -> Result<Object<'_>> {
+    let (deferred, promise) = env.create_deferred::<Option<String>, _>()?;
+    ARMED.with_borrow(|slot| {
+        if let Some(reader) = slot.as_ref().and_then(|armed| armed.trust.reader()) {
+            native::trust::begin_self_test(reader);
+        }
+    });
+    spawn_without_signals("oom-heapdump", move || {
+        let failure = native::trust::finish_self_test().map(str::to_owned);
+        deferred.resolve(move |_| Ok(failure));
+    })
+    .map_err(|error| reason(NoThread::from(error)))?;
+    Ok(promise)
+}
+
+/// Takes a heap snapshot of the calling thread's isolate now; the application goes on. The promise gives the path.
+#[napi(ts_return_type = "Promise<string>")]
+pub fn create_heap_snapshot<'env>(env: &'env Env, file: Option<String>) -> Result<Object<'env>> {
+    let (deferred, promise) = env.create_deferred::<String, _>()?;
+    ARMED.with_borrow(|slot| -> Result<()> {
+        let armed = slot
+            .as_ref()
+            .ok_or_else(|| napi::Error::from_reason("nothing is watched on this thread"))?;
+        let file = match file {
+            Some(file) => std::path::absolute(file).map_err(ArmError::WorkingDirectory)?,
+            None => armed.file.clone(),
+        };
+        let begun = Begun::begin(armed, &file)?;
+        let watch = Arc::clone(armed.isolate.watch());
+        spawn_without_signals("oom-heapdump", move || match begun.finish() {
+            Ok(file) => {
+                let path = file.to_string_lossy().into_owned();
+                watch.snapshot_completed(file);
+                deferred.resolve(move |_| Ok(path));
+            }
+            Err(error) => deferred.reject(reason(error)),
+        })
+        .map_err(|error| reason(NoThread::from(error)))?;
+        Ok(())
+    })?;
+    Ok(promise)
+}
+
+/// A dump that was asked for and is being made.
+struct Begun {
+    helper: RunningHelper,
+    child: Option<Box<dyn ChildEnd>>,
+}
+
+impl Begun {
+    fn begin(armed: &Armed, file: &Path) -> Result<Begun> {
+        let mut helper = armed.helper_for(file);
+        let begun = match armed.trust.reader() {
+            Some(reader) => reader.begin(&mut helper).map_err(reason)?,
+            None => (helper.start(None).map_err(reason)?, None),
+        };
+        let (helper, child) = begun;
+        Ok(Begun { helper, child })
+    }
+
+    fn finish(self) -> std::result::Result<PathBuf, HelperError> {
+        // The child is gone before the promise is kept, so that the next dump finds its place free.
+        if let Some(child) = self.child {
+            child.wait();
+        }
+        self.helper.hear_out(|| {})
+    }
+}
+
+fn reason(error: impl std::fmt::Display) -> napi::Error {
+    napi::Error::from_reason(error.to_string())
+}
