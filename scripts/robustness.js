@@ -127,9 +127,15 @@ async function killOnce(busy, directory, number, counts) {
   const [victims, kills] = number % 2 === 0 ? [frozenChildrenOf, "childKilled"] : [helpersOf, "helperKilled"];
   const linesBefore = busy.lines;
   const started = performance.now();
-  const answer = busy.ask("dump", { file: path.join(directory, `killed-${number}`), inWorker });
-  await new Promise((resolve) => setTimeout(resolve, Math.random() * duration));
-  const killed = victims(busy.process.pid).filter(({ id }) => killIfThere(id)).length;
+  let isOver = false;
+  const answer = busy.ask("dump", { file: path.join(directory, `killed-${number}`), inWorker }).finally(() => {
+    isOver = true;
+  });
+  let killed = 0;
+  for (let pause = Math.random() * duration; killed === 0 && !isOver; pause = 1) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    killed = victims(busy.process.pid).filter(({ id }) => killIfThere(id)).length;
+  }
   const { file, failure } = await answer;
   if (killed > 0) counts[kills] += 1;
   if (file !== undefined) {

@@ -18,7 +18,7 @@ pub struct Helper {
 #[derive(Debug, thiserror::Error)]
 pub enum HelperError {
     /// The system refused to run the executable.
-    #[error("no heap snapshot: the helper {} cannot be started ({source}); reinstall the package, or make the file executable", executable.display())]
+    #[error("no heap snapshot: the helper {} cannot be started ({source}); {}", executable.display(), remedy(.source))]
     Start {
         /// Where it should be.
         executable: PathBuf,
@@ -44,6 +44,16 @@ pub enum HelperError {
     /// Likewise, and the reason lies with what it read from.
     #[error("{0}")]
     SourceFailed(String),
+}
+
+fn remedy(refusal: &io::Error) -> &'static str {
+    match refusal.raw_os_error() {
+        #[cfg(unix)]
+        Some(libc::EMFILE | libc::ENFILE) => "raise the limit of open files",
+        #[cfg(unix)]
+        Some(libc::EAGAIN | libc::ENOMEM) => "allow the process more processes and memory",
+        _ => "reinstall the package, or make the file executable",
+    }
 }
 
 impl HelperError {

@@ -188,8 +188,11 @@ impl HeapReader {
         stack: &Range<usize>,
         frames: &mut FrameWriter<&File>,
     ) -> Result<(), String> {
-        let memory =
-            image::memory(child, stack).map_err(|error| format!("/proc/self/maps: {error}"))?;
+        let memory = image::memory(child, stack).map_err(|error| {
+            format!(
+                "/proc/self/maps cannot be read ({error}); mount /proc, or use the method inspector"
+            )
+        })?;
         let graph = self.read_heap(&memory)?;
         let output = Paced {
             output: frames,
