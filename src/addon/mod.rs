@@ -472,7 +472,11 @@ pub struct DumpCosts {
 #[napi]
 pub fn measure_dump(shared: bool, file: String) -> Result<DumpCosts> {
     with_reader(|armed, reader| {
-        let way = if shared { Way::Shared } else { Way::CopyOnWrite };
+        let way = if shared {
+            Way::Shared
+        } else {
+            Way::CopyOnWrite
+        };
         let cost =
             crate::native::cost::of_dump(reader, way, &mut armed.helper_for(Path::new(&file)))?;
         let [own_cpu, child_cpu, helper_cpu] = cost.cpu.map(milliseconds);
@@ -510,9 +514,7 @@ pub fn measure_shared_start() -> Result<f64> {
 /// Calls `write` while a frozen child has a copy of the memory.
 #[cfg(feature = "bench")]
 #[napi]
-pub fn write_beside_frozen_child(
-    write: napi::bindgen_prelude::Function<'_, (), ()>,
-) -> Result<()> {
+pub fn write_beside_frozen_child(write: napi::bindgen_prelude::Function<'_, (), ()>) -> Result<()> {
     with_reader(|_, reader| {
         let written = crate::native::cost::beside_frozen_child(reader, || write.call(()))?;
         written.map_err(|error| error.to_string())
