@@ -269,14 +269,10 @@ fn instance_type_differences(binary: &Binary, layout: &Layout) -> Vec<String> {
             Some((name, value))
         })
         .collect();
-    let agreed: BTreeSet<i32> = types
+    let named: BTreeSet<i32> = types
         .iter()
-        .filter(|(name, value)| {
-            known
-                .get(&key(name))
-                .is_some_and(|&n| i32::from(n) == **value)
-        })
-        .map(|(_, value)| *value)
+        .filter(|(name, _)| known.contains_key(&key(name)))
+        .map(|(_, &number)| number)
         .collect();
     types
         .iter()
@@ -286,7 +282,7 @@ fn instance_type_differences(binary: &Binary, layout: &Layout) -> Vec<String> {
                 "{name}: {value} in the binary, {number} in the layout"
             )),
             // A class without a number of its own, such as DependentCode, which is a WeakArrayList.
-            None if agreed.contains(value) => None,
+            None if named.contains(value) => None,
             None => Some(format!("{name}: {value} in the binary, no row has it")),
         })
         .collect()
