@@ -66,11 +66,17 @@ pub fn check(layout: &Layout, constant: impl Fn(&str) -> Option<i32>) -> Result<
 
 /// Every number of `layout` that V8 may state, under each of the symbol's spellings.
 pub fn stated(layout: &Layout) -> impl Iterator<Item = Stated> {
-    constants_of_all_versions()
-        .into_iter()
-        .chain(constants_of(layout))
-        .flat_map(|constant| constant.spellings())
-        .chain(instance_types_of(layout))
+    [
+        constants_of_all_versions(),
+        offsets_of(layout),
+        code_constants(layout),
+        optional_constants(layout),
+        field_constants(layout),
+    ]
+    .into_iter()
+    .flatten()
+    .flat_map(Constant::spellings)
+    .chain(instance_types_of(layout))
 }
 
 /// A constant's name, the C++ types that it was seen with in binaries, and its value in the layout. Constants that describe no
@@ -167,21 +173,7 @@ fn constants_of_all_versions() -> Vec<Constant> {
     ]
 }
 
-/// What differs between versions: the fields of the layout, and its edges with names.
-fn constants_of(layout: &Layout) -> Vec<Constant> {
-    let mut constants = offsets_of(layout);
-    constants.extend(
-        [
-            code_constants(layout),
-            optional_constants(layout),
-            field_constants(layout),
-        ]
-        .into_iter()
-        .flatten(),
-    );
-    constants
-}
-
+/// Where the parts of objects are in this version.
 #[rustfmt::skip]
 fn offsets_of(layout: &Layout) -> Vec<Constant> {
     let Layout { map, descriptors, properties, function, scope_info, script, buffer, sizes, weak, .. } = layout;
@@ -337,6 +329,7 @@ const FIELD_CONSTANTS: &[FieldConstant] = &[
     (Code, "instruction_stream", "class_Code__instruction_stream", &["Tagged_InstructionStream_"]),
 ];
 
+/// Edges with names.
 fn field_constants(layout: &Layout) -> Vec<Constant> {
     let offset_of = |kind, name| {
         let mut fields = layout.fields.into_iter().flatten();
