@@ -131,7 +131,8 @@ for (const major of majors) {
       `
       const { frozenChildrenOf } = ${support("processes.js")}
       const dump = instance.createHeapSnapshot('mine')
-      for (const child of frozenChildrenOf(process.pid)) process.kill(child.id, 'SIGKILL')
+      while (frozenChildrenOf(process.pid).length === 0);
+      for (const { id } of frozenChildrenOf(process.pid)) process.kill(id, 'SIGKILL')
       return dump.catch((error) => error.message)`,
       { node: node(major).path, cwd: directory },
     );

@@ -4,24 +4,23 @@
 const fs = require("node:fs");
 const path = require("node:path");
 
-/** The children of a process, zombies too: `[{ id, isZombie, executable }]`; `executable` is null for a zombie. */
+/** The children of a process, zombies too: `[{ id, name, isZombie, executable }]`; `executable` is null for a zombie. */
 function childrenOf(process) {
   const ids = fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   return ids.map(Number).flatMap((id) => {
     try {
-      // The name, in parentheses, may hold anything.
-      const [state, parent] = fs.readFileSync(`/proc/${id}/stat`, "utf8").split(") ").at(-1).split(" ");
+      const [, name, state, parent] = /^\d+ \((.*)\) (\w) (\d+) /s.exec(fs.readFileSync(`/proc/${id}/stat`, "utf8"));
       if (Number(parent) !== process) return [];
-      return [{ id, isZombie: state === "Z", executable: state === "Z" ? null : fs.readlinkSync(`/proc/${id}/exe`) }];
+      const isZombie = state === "Z";
+      return [{ id, name, isZombie, executable: isZombie ? null : fs.readlinkSync(`/proc/${id}/exe`) }];
     } catch {
       return []; // It has ended meanwhile.
     }
   });
 }
 
-/** The frozen children of a process: like it, they run Node. */
-const frozenChildrenOf = (process) =>
-  childrenOf(process).filter(({ executable }) => executable === fs.readlinkSync(`/proc/${process}/exe`));
+/** The frozen children of a process that have begun to read. */
+const frozenChildrenOf = (process) => childrenOf(process).filter(({ name }) => name === "heap-reader");
 
 /** The helpers that a process has started. */
 const helpersOf = (process) =>

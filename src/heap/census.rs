@@ -12,7 +12,7 @@ use super::object::Object;
 use super::pages::Pages;
 use crate::snapshot::writer::MAX_STRING_CHARACTERS;
 use crate::snapshot::{EdgeType, NodeType};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// Bits of a node's byte: its number of edges, or [`MANY_EDGES`].
 const EDGES: u8 = 0x0f;
@@ -78,7 +78,7 @@ pub enum StringGroup {
 pub struct Census {
     notes: Vec<u8>,
     string_counts: Vec<[u32; 2]>,
-    lent_names: HashMap<u32, LentName>,
+    lent_names: FxHashMap<u32, LentName>,
     elements: NameId,
     properties: NameId,
     /// The number of strings of the heap that the file holds, by [`StringGroup`].
@@ -92,7 +92,7 @@ pub struct Census {
     /// The entries of ephemeron tables with a marked key and value, by key.
     pub ephemerons: Vec<EphemeronPair>,
     /// The internalized string with the same text as a name, by its number in its group.
-    pub shared_names: HashMap<NameId, u32>,
+    pub shared_names: FxHashMap<NameId, u32>,
 }
 
 struct Counter<'x, 'm> {
@@ -157,7 +157,7 @@ impl Census {
         let mut census = Census {
             notes: vec![0; graph.count as usize],
             string_counts: Vec::with_capacity(graph.count as usize / NODES_PER_COUNT + 1),
-            lent_names: HashMap::new(),
+            lent_names: FxHashMap::default(),
             elements: names.intern("(object elements)"),
             properties: names.intern("(object properties)"),
             strings: [0; 2],
@@ -165,7 +165,7 @@ impl Census {
             decimals: 0,
             backing_stores: Vec::new(),
             ephemerons: Vec::new(),
-            shared_names: HashMap::new(),
+            shared_names: FxHashMap::default(),
         };
         let mut counter = Counter {
             pages: &graph.pages,

@@ -10,7 +10,7 @@ use super::size::ScopeInfo;
 use super::tagged::Tagged;
 use super::text::string_length;
 use crate::snapshot::NodeType;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A node's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +58,9 @@ pub struct Describer {
     empty: NameId,
     fixed: FixedNames,
     constructor_names: Vec<(Address, Option<NodeName>)>,
-    constructor_texts: HashMap<String, Address>,
-    class_names: HashMap<&'static str, NameId>,
-    global_names: HashMap<Address, NameId>,
+    constructor_texts: FxHashMap<String, Address>,
+    class_names: FxHashMap<&'static str, NameId>,
+    global_names: FxHashMap<Address, NameId>,
 }
 
 impl Describer {
@@ -85,10 +85,10 @@ impl Describer {
                 cpp_heap_external: names.intern("system / CppHeapExternal"),
                 native_bind: names.intern("native_bind"),
             },
-            constructor_texts: HashMap::new(),
+            constructor_texts: FxHashMap::default(),
             constructor_names: vec![(0, None); REMEMBERED_NAMES],
-            class_names: HashMap::new(),
-            global_names: HashMap::new(),
+            class_names: FxHashMap::default(),
+            global_names: FxHashMap::default(),
         }
     }
 

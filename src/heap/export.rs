@@ -334,11 +334,9 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     fn edges(&mut self) -> io::Result<()> {
         self.root_edges()?;
         let graph = self.graph;
-        for (rank, object) in graph.objects().enumerate() {
-            let Some(object) = object else { continue };
-            self.object_edges(rank as u32, &object)?;
-        }
-        Ok(())
+        graph.objects().enumerate().try_for_each(|(rank, object)| {
+            object.map_or(Ok(()), |object| self.object_edges(rank as u32, &object))
+        })
     }
 
     fn object_edges(&mut self, rank: u32, object: &Object<'m>) -> io::Result<()> {
@@ -606,10 +604,11 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     fn heap_strings(&mut self, group: StringGroup) -> io::Result<()> {
         let mut bytes = [0; MAX_STRING_CHARACTERS];
         let graph = self.graph;
-        for (rank, object) in graph.objects().enumerate() {
+        for (rank, address) in graph.addresses().enumerate() {
             if self.census.string_group(rank as u32) != Some(group) {
                 continue;
             }
+            let object = graph.object(address);
             let characters = object.and_then(|string| graph.characters(&string));
             match characters
                 .as_ref()

@@ -106,6 +106,11 @@ impl<'m> Graph<'m> {
             .is_some_and(|page| self.pages.page(page).read_only)
     }
 
+    /// The addresses of all marked objects in the order of their ranks.
+    pub fn addresses(&self) -> impl Iterator<Item = Address> + '_ {
+        self.pages.iter().flat_map(|page| page.marked())
+    }
+
     /// All marked objects in the order of their ranks. `None` is one that ceased to be an object after it was marked.
     pub fn objects(&self) -> impl Iterator<Item = Option<Object<'m>>> + '_ {
         self.pages.iter().flat_map(move |page| {

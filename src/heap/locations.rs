@@ -5,7 +5,7 @@ use super::graph::Graph;
 use super::layout::kind::Kind;
 use super::memory::Address;
 use super::object::Object;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A place in a script; all count from 0 but the script's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub struct Location {
 /// Remembers what is dear to find.
 #[derive(Default)]
 pub struct Locator {
-    by_map: HashMap<Address, Option<Location>>,
-    by_function: HashMap<Address, Option<Location>>,
-    line_starts: HashMap<Address, Vec<u32>>,
+    by_map: FxHashMap<Address, Option<Location>>,
+    by_function: FxHashMap<Address, Option<Location>>,
+    line_starts: FxHashMap<Address, Vec<u32>>,
 }
 
 /// So many maps and functions are remembered; then all are forgotten.

@@ -1,6 +1,6 @@
 //! The strings of the file that no heap object has: names of edges and of nodes that V8 makes up. Each text has one entry.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A text among the [`Names`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -9,7 +9,7 @@ pub struct NameId(pub u32);
 /// Texts, each once, in the order of their first use.
 #[derive(Default)]
 pub struct Names {
-    ids: HashMap<Box<str>, NameId>,
+    ids: FxHashMap<Box<str>, NameId>,
     texts: Vec<Box<str>>,
 }
 

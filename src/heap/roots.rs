@@ -6,14 +6,14 @@ use super::mark::Marker;
 use super::memory::{Address, Content, View};
 use super::object::Decoder;
 use super::tagged::Tagged;
-use std::collections::HashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 
 /// The isolate's root table.
 pub struct RootTable {
     entries: Vec<(&'static str, Address)>,
-    by_name: HashMap<&'static str, Address>,
-    by_target: HashMap<Address, &'static str>,
+    by_name: FxHashMap<&'static str, Address>,
+    by_target: FxHashMap<Address, &'static str>,
 }
 
 /// A reference from a group of roots.
@@ -449,8 +449,8 @@ pub struct WellKnown {
     pub prototype_string: Address,
     /// `Symbol.toStringTag`.
     pub to_string_tag_symbol: Address,
-    /// Objects that internal and hidden edges never lead to: V8's `IsEssentialObject`. Sorted.
-    inessential: Vec<Address>,
+    /// Objects that internal and hidden edges never lead to: V8's `IsEssentialObject`.
+    inessential: FxHashSet<Address>,
 }
 
 /// Roots that internal and hidden edges never lead to, besides the oddballs.
@@ -473,7 +473,7 @@ impl WellKnown {
     /// Looks them up; `None` if one is missing: then this is no isolate of that layout.
     pub fn find(decoder: &Decoder, table: &RootTable) -> Option<WellKnown> {
         let no_edges_to_holes = decoder.layout.snapshot.no_edges_to_holes;
-        let mut inessential: Vec<Address> = INESSENTIAL_ROOTS
+        let mut inessential: FxHashSet<Address> = INESSENTIAL_ROOTS
             .iter()
             .filter_map(|name| table.get(name))
             .collect();
@@ -491,8 +491,6 @@ impl WellKnown {
                     }
                 }),
         );
-        inessential.sort_unstable();
-        inessential.dedup();
         let oddball = |name: &str| {
             let address = table.get(name)?;
             matches!(
@@ -517,11 +515,6 @@ impl WellKnown {
     /// Whether internal and hidden edges may lead to `address`.
     #[inline]
     pub fn is_essential(&self, address: Address) -> bool {
-        let near = |bound: Option<&Address>| bound.copied().unwrap_or(0);
-        let (first, last) = (
-            near(self.inessential.first()),
-            near(self.inessential.last()),
-        );
-        address < first || address > last || self.inessential.binary_search(&address).is_err()
+        !self.inessential.contains(&address)
     }
 }

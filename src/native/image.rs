@@ -7,19 +7,19 @@ use crate::freeze::Child;
 use crate::freeze::mappings::{self, Backing};
 use crate::heap::memory::{Content, Mapping, Memory};
 
-/// The memory of the frozen image.
+/// The memory of the frozen image. `stack` is that of the isolate's thread.
 ///
 /// # Errors
 /// `/proc` is not mounted or hidden.
-pub fn memory(child: &Child<'_>) -> io::Result<Memory<'static>> {
-    let mappings = mappings(child)?;
+pub fn memory(child: &Child<'_>, stack: &Range<usize>) -> io::Result<Memory<'static>> {
+    let mappings = mappings(child, stack)?;
     // SAFETY: in the copy-on-write way the memory is the child's own. In the shared way other threads may unmap theirs; a
     // read of it then ends the child, and nothing else.
     Ok(unsafe { Memory::of_this_process(&mappings) })
 }
 
 /// The readable mappings of the process, without the child's own memory.
-fn mappings(child: &Child<'_>) -> io::Result<Vec<Mapping>> {
+fn mappings(child: &Child<'_>, stack: &Range<usize>) -> io::Result<Vec<Mapping>> {
     let v8 = child.dontfork()?;
     let own = child.own_memory();
     let all = mappings::of_this_process()?;
@@ -27,6 +27,7 @@ fn mappings(child: &Child<'_>) -> io::Result<Vec<Mapping>> {
         .iter()
         .filter(|mapping| mapping.readable && mapping.backing != Backing::Kernel)
         .flat_map(|mapping| divide(mapping, &v8, &own))
+        .flat_map(|part| find_stack(part, stack))
         .collect())
 }
 
@@ -53,6 +54,28 @@ fn divide(mapping: &mappings::Mapping, v8: &[Range<usize>], own: &Range<usize>) 
     parts
 }
 
+/// Cuts memory that is not V8's where the stack of the isolate's thread begins and ends.
+fn find_stack(part: Mapping, stack: &Range<usize>) -> Vec<Mapping> {
+    let (start, end) = (stack.start as u64, stack.end as u64);
+    if part.content == Content::Heap || end <= part.start || part.end <= start {
+        return vec![part];
+    }
+    let (start, end) = (start.max(part.start), end.min(part.end));
+    let cut = |start, end, content| Mapping {
+        start,
+        end,
+        content,
+        ..part
+    };
+    let mut parts = vec![
+        cut(part.start, start, part.content),
+        cut(start, end, Content::Stack),
+        cut(end, part.end, part.content),
+    ];
+    parts.retain(|part| part.start < part.end);
+    parts
+}
+
 fn part(mapping: &mappings::Mapping, range: Range<usize>, content: Content) -> Mapping {
     Mapping {
         start: range.start as u64,
@@ -62,10 +85,10 @@ fn part(mapping: &mappings::Mapping, range: Range<usize>, content: Content) -> M
     }
 }
 
-/// Shared memory, devices and text hold no references of the isolate; private writable memory of a file is `.data`.
+/// Shared memory, devices, text and the main thread's stack, unless it is the isolate's, hold no references of the isolate;
+/// private writable memory of a file is `.data`.
 fn native_content(mapping: &mappings::Mapping) -> Content {
     match mapping.backing {
-        Backing::Stack => Content::Stack,
         Backing::Anonymous | Backing::File if mapping.writable && !mapping.shared => {
             Content::Native
         }
@@ -145,6 +168,35 @@ mod tests {
             ..private_memory(1..2)
         };
         assert_eq!(contents(&shared, &[]), [(1, 2, Content::Other)]);
+    }
+
+    #[test]
+    fn the_stack_of_the_isolates_thread_is_cut_out_of_its_mapping() {
+        let [mapping] = divide(&private_memory(8..32), &[], &(0..0))
+            .try_into()
+            .unwrap_or_else(|_| panic!("one part"));
+        let parts = find_stack(mapping, &(10 * PAGE..16 * PAGE));
+        let contents: Vec<_> = parts
+            .iter()
+            .map(|part| (part.start / PAGE as u64, part.content))
+            .collect();
+        assert_eq!(
+            contents,
+            [
+                (8, Content::Native),
+                (10, Content::Stack),
+                (16, Content::Native)
+            ]
+        );
+    }
+
+    #[test]
+    fn the_main_threads_stack_is_not_that_of_a_worker() {
+        let main_stack = mappings::Mapping {
+            backing: Backing::Stack,
+            ..private_memory(8..16)
+        };
+        assert_eq!(contents(&main_stack, &[]), [(8, 16, Content::Other)]);
     }
 
     #[test]

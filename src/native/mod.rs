@@ -6,11 +6,13 @@
 pub mod cost;
 mod image;
 mod shared_slots;
+mod stack;
 pub mod trust;
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -103,9 +105,11 @@ impl HeapReader {
             deadline: DEADLINE,
             background: (way == Way::CopyOnWrite).then_some(self.background),
         };
+        let stack = stack::of_this_thread();
         // SAFETY: the job reads memory and writes to the pipe; what it allocates stays with it.
-        let frozen =
-            unsafe { freeze::freeze_either(way, &terms, &|child| self.write_frames(child)) };
+        let frozen = unsafe {
+            freeze::freeze_either(way, &terms, &|child| self.write_frames(child, &stack))
+        };
         match frozen {
             Ok(frozen) => Ok(Reading { frozen, output }),
             Err(error) => {
@@ -131,8 +135,9 @@ impl HeapReader {
             deadline: DEADLINE,
             background: Some(self.background),
         };
+        let stack = stack::of_this_thread();
         let job = |child: &mut Child<'_>| {
-            let memory = image::memory(child).map_err(|error| error.to_string())?;
+            let memory = image::memory(child, &stack).map_err(|error| error.to_string())?;
             self.read_heap(&memory).map(drop)
         };
         // SAFETY: as in `read_frozen`.
@@ -140,11 +145,11 @@ impl HeapReader {
     }
 
     /// The frozen child's work.
-    fn write_frames(&self, child: &mut Child<'_>) -> Result<(), String> {
+    fn write_frames(&self, child: &mut Child<'_>, stack: &Range<usize>) -> Result<(), String> {
         // SAFETY: the descriptor is open until the child ends; the file is never dropped, so it is not closed here.
         let output = ManuallyDrop::new(unsafe { File::from_raw_fd(child.output().as_raw_fd()) });
         let mut frames = FrameWriter::new(&*output);
-        match self.write_snapshot(child, &mut frames) {
+        match self.write_snapshot(child, stack, &mut frames) {
             Ok(()) => frames.done().map_err(|error| error.to_string()),
             Err(reason) => {
                 let told = frames.failed(&reason);
@@ -157,9 +162,11 @@ impl HeapReader {
     fn write_snapshot(
         &self,
         child: &mut Child<'_>,
+        stack: &Range<usize>,
         frames: &mut FrameWriter<&File>,
     ) -> Result<(), String> {
-        let memory = image::memory(child).map_err(|error| format!("/proc/self/maps: {error}"))?;
+        let memory =
+            image::memory(child, stack).map_err(|error| format!("/proc/self/maps: {error}"))?;
         let graph = self.read_heap(&memory)?;
         let output = Paced {
             output: frames,
