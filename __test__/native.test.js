@@ -6,7 +6,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { before, test } = require("node:test");
 const { majors, node } = require("./support/node-versions");
-const { ending, temporaryDirectory } = require("./support/program");
+const { ending, run, temporaryDirectory } = require("./support/program");
 const { buildReader, readWithHeapParser } = require("./support/snapshot");
 const { dieWatched, ourLines, printed, root, runWatched } = require("./support/watched");
 
@@ -247,6 +247,23 @@ for (const major of majors) {
       assert.equal(warnings.length, 1, JSON.stringify(warnings));
       assert.match(warnings[0], /V8 99\.9\.1 is not known/);
     }
+  });
+
+  test(`on Node ${major} a V8 that is not laid out as its version says is not read, and the warning names a number that differs`, async (context) => {
+    const [first, second] = majors;
+    const { v8 } = printed(
+      await run(node(major === first ? second : first).path, ["-p", "JSON.stringify(process.versions)"]),
+    );
+    const script = `
+      const warnings = []
+      process.on('warning', ({ name, message }) => { if (name === 'OomHeapdumpWarning') warnings.push(message) })
+      Object.defineProperty(process, 'versions', { value: { ...process.versions, v8: '${v8}' } })
+      const { armed } = watch({ method: 'native' }).status()
+      setTimeout(() => { console.log(JSON.stringify({ warnings, armed })); process.exit() }, 50)`;
+    const seen = printed(await runWatched(script, { node: node(major).path, cwd: temporaryDirectory(context) }));
+    assert.equal(seen.armed, false);
+    assert.equal(seen.warnings.length, 1, JSON.stringify(seen.warnings));
+    assert.match(seen.warnings[0], /is not laid out as .*: this V8 states v8dbg_\w+ = \d+, .* known to have \d+/);
   });
 }
 

@@ -25,11 +25,12 @@ use crate::freeze::{self, Child, FreezeError, Frozen, Pace, Terms, Way};
 use crate::heap::export::export;
 use crate::heap::graph::Graph;
 use crate::heap::layout::Layout;
+use crate::heap::layout::debug_constants::{self, Disagreement};
 use crate::heap::memory::Memory;
 use crate::heap::page_numbers::PageNumbers;
 use crate::heap::self_test::self_test;
 use crate::monitor::{Helper, HelperError, RunningHelper};
-use crate::v8::Isolate;
+use crate::v8::{self, Isolate};
 use crate::watch::{ChildEnd, Dumper};
 use dumper::NativeDumper;
 use shared_slots::shared_slots;
@@ -78,16 +79,32 @@ pub enum Distrust {
     /// There is no layout of this V8.
     #[error("the heap of V8 {0} is not known to this version of node-oom-heapdump")]
     UnknownVersion(String),
+    /// There is one, but the running program states other numbers.
+    #[error(
+        "the heap of V8 {version} is not laid out as node-oom-heapdump knows it: {disagreement}"
+    )]
+    OtherLayout {
+        /// `process.versions.v8`.
+        version: String,
+        /// The first number that differs.
+        disagreement: Disagreement,
+    },
 }
 
 impl HeapReader {
     /// A reader for the heap of `isolate`, whose V8 is `v8_version` (`process.versions.v8`).
     ///
     /// # Errors
-    /// When there is no layout of that V8.
+    /// When there is no layout of that V8, or what the running program states of itself is not what the layout has.
     pub fn new(isolate: Isolate, v8_version: &str) -> Result<HeapReader, Distrust> {
         let layout = Layout::of(v8_version)
             .ok_or_else(|| Distrust::UnknownVersion(v8_version.to_owned()))?;
+        debug_constants::check(layout, v8::debug_constants()).map_err(|disagreement| {
+            Distrust::OtherLayout {
+                version: v8_version.to_owned(),
+                disagreement,
+            }
+        })?;
         let quota = cgroup::cpu_quota(Path::new(cgroup::SYSTEM_ROOT));
         Ok(HeapReader {
             isolate: isolate.address() as u64,

@@ -163,6 +163,13 @@ impl Functions {
     }
 }
 
+/// Finds the integers that V8 exports for debuggers in the running program: `v8dbg_TaggedSize` and the like. Where nothing can
+/// be looked up, or the name is not theirs, there are none.
+pub fn debug_constants() -> impl Fn(&str) -> Option<i32> {
+    let program = Program::open().ok();
+    move |symbol| program.as_ref()?.debug_constant(symbol)
+}
+
 /// The running program and the libraries it has loaded, where V8 may be one of them (`libnode.so`).
 struct Program {
     #[cfg(unix)]
@@ -189,5 +196,15 @@ impl Program {
         found
             .map(|function| *function)
             .map_err(|_| UnsupportedHost::MissingSymbol { symbol })
+    }
+
+    fn debug_constant(&self, symbol: &str) -> Option<i32> {
+        if !symbol.starts_with("v8dbg_") {
+            return None;
+        }
+        // SAFETY: V8 defines all symbols of this prefix as `int` (tools/gen-postmortem-metadata.py); only the address is taken.
+        let address = unsafe { self.library.get::<*const i32>(symbol) }.ok()?;
+        // SAFETY: as above; the program itself is never unloaded, and nobody writes to its constants.
+        Some(unsafe { **address })
     }
 }
