@@ -2,6 +2,9 @@
 //!
 //! It must know neither V8's layouts nor files. One isolate (the main thread or a worker) has at most one watch.
 
+#[cfg(all(feature = "oracle", target_os = "linux"))]
+mod oracle;
+
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
@@ -472,7 +475,11 @@ pub struct DumpCosts {
 #[napi]
 pub fn measure_dump(shared: bool, file: String) -> Result<DumpCosts> {
     with_reader(|armed, reader| {
-        let way = if shared { Way::Shared } else { Way::CopyOnWrite };
+        let way = if shared {
+            Way::Shared
+        } else {
+            Way::CopyOnWrite
+        };
         let cost =
             crate::native::cost::of_dump(reader, way, &mut armed.helper_for(Path::new(&file)))?;
         let [own_cpu, child_cpu, helper_cpu] = cost.cpu.map(milliseconds);
@@ -510,16 +517,14 @@ pub fn measure_shared_start() -> Result<f64> {
 /// Calls `write` while a frozen child has a copy of the memory.
 #[cfg(feature = "bench")]
 #[napi]
-pub fn write_beside_frozen_child(
-    write: napi::bindgen_prelude::Function<'_, (), ()>,
-) -> Result<()> {
+pub fn write_beside_frozen_child(write: napi::bindgen_prelude::Function<'_, (), ()>) -> Result<()> {
     with_reader(|_, reader| {
         let written = crate::native::cost::beside_frozen_child(reader, || write.call(()))?;
         written.map_err(|error| error.to_string())
     })
 }
 
-#[cfg(feature = "bench")]
+#[cfg(any(feature = "bench", feature = "oracle"))]
 fn with_reader<R>(
     measure: impl FnOnce(&Armed, &HeapReader) -> std::result::Result<R, String>,
 ) -> Result<R> {

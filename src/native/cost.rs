@@ -48,7 +48,9 @@ pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<Dum
     thread::scope(|scope| {
         let memory = scope.spawn(|| peak_private_memory(helper_process, &is_over));
         let before_freeze = Instant::now();
-        let frozen = reader.read_frozen(way, output).map(|reading| reading.frozen);
+        let frozen = reader
+            .read_frozen(way, output)
+            .map(|reading| reading.frozen);
         let held = before_freeze.elapsed();
         // In the shared way the child has been reaped by now, in the other way it is after the helper.
         let reaped_with_freeze = cpu_time_of(libc::RUSAGE_CHILDREN);

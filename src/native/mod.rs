@@ -5,6 +5,8 @@
 #[cfg(feature = "bench")]
 pub mod cost;
 mod image;
+#[cfg(feature = "oracle")]
+pub mod oracle;
 mod shared_slots;
 pub mod trust;
 
