@@ -1,14 +1,14 @@
 // Compares two .heapsnapshot files of the same heap, V8's and ours, group by group. Agreement is the sum of the smaller
 // counts over the sum of the larger ones. What is rightly different is made equal on both sides; `normalised` says what.
-import { createReadStream, readFileSync } from "node:fs";
+import { createReadStream, readFileSync, writeFileSync } from "node:fs";
 import { parse } from "heap-snapshot-toolkit";
 
 /** What is made equal or left out on both sides, and why ours is right. */
 export const normalised = [
   "V8 asks Node for nodes of its own (`Node / …`). They are no part of V8's heap and are left out, with their edges.",
-  "V8 counts the weak string table among its roots. What it alone knows is garbage, which ours does not have. These strings and the table's edges are left out.",
+  "V8 counts the weak string table among its roots, and lists some objects that no edge leads to. What is known so alone is garbage, which ours does not have. It is left out, and so are the table's edges.",
   "V8 numbers the edges of its roots by an order of its own. Edges from the root to its groups are left out, those from groups to objects are compared without their numbers.",
-  "V8 cuts characters outside of the Basic Multilingual Plane to 16 bits, and writes a blank for a null character. Ours are right; they are cut for the comparison.",
+  "V8 cuts characters outside of the Basic Multilingual Plane to 16 bits, writes a blank for a null character, and question marks for half a surrogate pair. Ours are right; they are cut for the comparison.",
   "V8 writes elements from 2³¹ on with negative numbers. Ours are right; they are written like that for the comparison.",
   "V8 shows no properties of an ArrayBuffer. Ours are left out.",
 ];
@@ -50,20 +50,21 @@ export function readSnapshot(path) {
   return snapshotOf;
 }
 
-/** Marks the nodes that are not compared: the embedder's, and strings that only the table of strings knows. */
+/** Marks the nodes that are not compared: the embedder's, and those that nothing but the table of strings leads to. */
 function leaveOut({ list, edgeOf }) {
-  const held = new Set();
-  for (const node of list) {
+  const reached = new Set([list[0]]);
+  for (const node of reached) {
     if (isStringTable(node)) continue;
-    for (let index = node.firstEdge; index < node.firstEdge + node.edgeCount; index++) held.add(edgeOf(index).to);
+    for (let index = node.firstEdge; index < node.firstEdge + node.edgeCount; index++) reached.add(edgeOf(index).to);
   }
-  for (const node of list) node.isLeftOut = isEmbedder(node) || (node.type === "string" && !held.has(node));
+  for (const node of list) node.isLeftOut = isEmbedder(node) || !reached.has(node);
 }
 
-/** V8 writes the lowest 16 bits of a character, and a blank for a null character. */
+/** V8 writes the lowest 16 bits of a character, a blank for a null character, and three question marks for half a pair. */
 const asV8Writes = (text) =>
   text
     .replaceAll("\0", " ")
+    .replaceAll("\ufffd", "???")
     .replace(/[\ud800-\udbff][\udc00-\udfff]/g, (character) =>
       String.fromCharCode(character.codePointAt(0) & 0xffff),
     );
@@ -133,17 +134,33 @@ function agreement(theirs = new Map(), ours = new Map()) {
   return { ratio: larger === 0 ? 0 : smaller / larger, larger, differences };
 }
 
+/** Writes the snapshot without the edges of the table of strings, which else retains them, and of the embedder's nodes. */
+function writeWithoutLeftOutEdges(path, target) {
+  const file = JSON.parse(readFileSync(path, "utf8"));
+  const { list, edgeOf } = readSnapshot(path);
+  const { node_fields: fields } = file.snapshot.meta;
+  const edges = [];
+  list.forEach((node, position) => {
+    const before = edges.length;
+    for (let index = node.firstEdge; index < node.firstEdge + node.edgeCount; index++) {
+      if (isStringTable(node) || isEmbedder(node) || isEmbedder(edgeOf(index).to)) continue;
+      edges.push(file.edges[3 * index], file.edges[3 * index + 1], file.edges[3 * index + 2]);
+    }
+    file.nodes[position * fields.length + fields.indexOf("edge_count")] = (edges.length - before) / 3;
+  });
+  file.edges = edges;
+  file.snapshot.edge_count = edges.length / 3;
+  writeFileSync(target, JSON.stringify(file));
+}
+
 /** The most that an object of each class retains, by DevTools' own engine. */
 async function retainedSizes(path) {
-  const snapshot = await parse(createReadStream(path, "utf8"));
-  const classes = new Map();
-  for (const { name, maxRet } of Object.values(snapshot.aggregatesWithFilter({}))) {
-    // The embedder's nodes, and the table of strings.
-    if (name.startsWith("Node / ") || name === "(synthetic)") continue;
-    const key = asV8Writes(name);
-    classes.set(key, (classes.get(key) ?? 0) + maxRet);
-  }
-  return { total: snapshot.totalSize, classes };
+  const target = `${path}.normalised`;
+  writeWithoutLeftOutEdges(path, target);
+  const snapshot = await parse(createReadStream(target, "utf8"));
+  const aggregates = Object.values(snapshot.aggregatesWithFilter({}));
+  const classes = aggregates.filter(({ name }) => !name.startsWith("Node / "));
+  return { total: snapshot.totalSize, classes: new Map(classes.map(({ name, maxRet }) => [asV8Writes(name), maxRet])) };
 }
 
 const SHARE_OF_HEAP = 0.0001;
