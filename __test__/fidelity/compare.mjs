@@ -1,6 +1,17 @@
-// Compares two .heapsnapshot files of the same heap, V8's and ours, group by group. Agreement is the sum of the smaller counts
-// over the sum of the larger ones. What is rightly different is left out on both sides and listed.
-import { readFileSync } from "node:fs";
+// Compares two .heapsnapshot files of the same heap, V8's and ours, group by group. Agreement is the sum of the smaller
+// counts over the sum of the larger ones. What is rightly different is made equal on both sides; `normalised` says what.
+import { createReadStream, readFileSync, writeFileSync } from "node:fs";
+import { parse } from "heap-snapshot-toolkit";
+
+/** What is made equal or left out on both sides, and why ours is right. */
+export const normalised = [
+  "V8 asks Node for nodes of its own (`Node / …`). They are no part of V8's heap and are left out, with their edges.",
+  "V8 counts the weak string table among its roots, and lists some objects that no edge leads to. What is known so alone is garbage, which ours does not have. It is left out, and so are the table's edges.",
+  "V8 numbers the edges of its roots by an order of its own. Edges from the root to its groups are left out, those from groups to objects are compared without their numbers.",
+  "V8 cuts characters outside of the Basic Multilingual Plane to 16 bits, writes a blank for a null character, and question marks for half a surrogate pair. Ours are right; they are cut for the comparison.",
+  "V8 writes elements from 2³¹ on with negative numbers. Ours are right; they are written like that for the comparison.",
+  "V8 shows no properties of an ArrayBuffer. Ours are left out.",
+];
 
 /** Reads a snapshot into columns with the names resolved. */
 export function readSnapshot(path) {
@@ -9,6 +20,7 @@ export function readSnapshot(path) {
   const width = nodeFields.length;
   const column = Object.fromEntries(nodeFields.map((field, index) => [field, index]));
   const count = nodes.length / width;
+  const texts = strings.map(asV8Writes);
   const list = new Array(count);
   let edge = 0;
   for (let index = 0; index < count; index++) {
@@ -16,8 +28,7 @@ export function readSnapshot(path) {
     const edgeCount = nodes[row + column.edge_count];
     list[index] = {
       type: nodeTypes[0][nodes[row + column.type]],
-      // V8 writes a blank for a null character.
-      name: strings[nodes[row + column.name]].replaceAll("\0", " "),
+      name: texts[nodes[row + column.name]],
       id: nodes[row + column.id],
       selfSize: nodes[row + column.self_size],
       firstEdge: edge,
@@ -30,58 +41,78 @@ export function readSnapshot(path) {
   const edgeOf = (index) => {
     const type = edgeTypes[0][edges[3 * index]];
     const value = edges[3 * index + 1];
-    const name = type === "element" || type === "hidden" ? value : strings[value];
+    const isNumber = type === "element" || type === "hidden";
+    const name = isNumber ? asSigned(value) : texts[value];
     return { type, name, to: list[edges[3 * index + 2] / width] };
   };
-  return { list, edgeOf, strings, locations, width };
+  const snapshotOf = { list, edgeOf, locations, width };
+  leaveOut(snapshotOf);
+  return snapshotOf;
 }
 
-/** V8 shows embedder nodes, and puts their names on the objects that they wrap. */
+/** Marks the nodes that are not compared: the embedder's, and those that nothing but the table of strings leads to. */
+function leaveOut({ list, edgeOf }) {
+  const reached = new Set([list[0]]);
+  for (const node of reached) {
+    if (isStringTable(node)) continue;
+    for (let index = node.firstEdge; index < node.firstEdge + node.edgeCount; index++) reached.add(edgeOf(index).to);
+  }
+  for (const node of list) node.isLeftOut = isEmbedder(node) || !reached.has(node);
+}
+
+/** V8 writes the lowest 16 bits of a character, a blank for a null character, and three question marks for half a pair. */
+const asV8Writes = (text) =>
+  text
+    .replaceAll("\0", " ")
+    .replaceAll("\ufffd", "???")
+    .replace(/[\ud800-\udbff][\udc00-\udfff]/g, (character) => String.fromCharCode(character.codePointAt(0) & 0xffff));
+
+/** V8 keeps the number of an element in 32 bits with a sign. */
+const asSigned = (number) => number | 0;
+
 const isEmbedder = (node) => node.type === "native" && node.name.startsWith("Node / ");
 const isRoot = (node) => node.type === "synthetic";
+const isStringTable = (node) => isRoot(node) && node.name === "(Internalized strings)";
+const isArrayBuffer = (node) => /^(Shared)?ArrayBuffer$/.test(node.name);
 const userTypes = new Set(["object", "closure", "regexp", "number", "symbol", "bigint"]);
-const isAscii = (text) => /^[\x00-\x7f]*$/.test(text);
+const userEdges = new Set(["property", "element", "context"]);
+const label = (node) => `${node.type} ${node.name}`;
+/** The number in front of a root's edge or of a pair's, and addresses, are each side's own. */
+const withoutNumbers = (name) =>
+  String(name)
+    .replace(/^\d+ \/ /, "")
+    .replace(/@\d+/g, "@");
 
 /** The groups to compare: for each a map from key to count. */
-function groups(snapshot) {
+function groups({ list, edgeOf, locations, width }) {
   const result = {};
   const add = (group, key, amount = 1) => {
     const map = (result[group] ??= new Map());
     map.set(key, (map.get(key) ?? 0) + amount);
   };
-  for (const node of snapshot.list) {
-    if (isEmbedder(node)) continue;
-    add("nodes by type", node.type);
-    add("nodes by type and name", `${node.type} ${node.name}`);
+  for (const node of list) {
+    if (node.isLeftOut) continue;
     add("total self size", "", node.selfSize);
+    add("all nodes by type and name", label(node));
     if (userTypes.has(node.type)) {
-      add("user objects, count", `${node.type} ${node.name}`);
-      add("user objects, size", `${node.type} ${node.name}`, node.selfSize);
+      add("user objects by type and constructor, count", label(node));
+      add("user objects by type and constructor, size", label(node), node.selfSize);
     }
-    if (node.type === "string" && isAscii(node.name)) add("strings", node.name);
+    if (node.type === "string") add("strings by content", node.name);
     for (let index = node.firstEdge; index < node.firstEdge + node.edgeCount; index++) {
-      const { type, name, to } = snapshot.edgeOf(index);
-      if (isEmbedder(to)) continue;
-      if (type === "element" && isRoot(node)) continue;
-      if (type === "property" || type === "element" || type === "context") {
-        // Ours has the properties of array buffers, V8's has none.
-        if (/^(Shared)?ArrayBuffer$/.test(node.name)) continue;
-        const label = (end) => (isAscii(end.name) ? `${end.type} ${end.name}` : end.type);
-        add("property, element, context edges", `${label(node)} --${type} ${isAscii(String(name)) ? name : "?"}--> ${label(to)}`);
-      } else if (isRoot(node)) {
-        // V8 counts the weak string table among the roots.
-        if (node.name !== "(Internalized strings)") add("root edges", `${node.name} ${type} ${/^\d+$/.test(name) ? "#" : String(name).replace(/^\d+ \/ /, "# / ")}`);
-      } else if (!/^(Shared)?ArrayBuffer$/.test(node.name)) {
-        const plain = String(name).replace(/^\d+ \/ /, "").replace(/@\d+/g, "@");
-        add("internal, hidden, weak edges", `${type} ${plain}`);
-        add("internal edges by source", `${node.type} ${node.name} --${type} ${plain}--> ${to.type}`);
+      const { type, name, to } = edgeOf(index);
+      if (to.isLeftOut || isStringTable(node) || isArrayBuffer(node) || (isRoot(node) && type === "element")) continue;
+      if (userEdges.has(type)) {
+        add("property, element and context edges", `${label(node)} --${type} ${name}--> ${label(to)}`);
+      } else if (!isRoot(node)) {
+        add("internal edges by name", `${type} ${withoutNumbers(name)}`);
       }
     }
   }
-  const { locations, width, list } = snapshot;
   for (let index = 0; index < locations.length; index += 4) {
     const node = list[locations[index] / width];
-    if (!isEmbedder(node)) add("locations", `${node.type} ${node.name} ${locations[index + 1]}:${locations[index + 2]}:${locations[index + 3]}`);
+    const place = locations.slice(index + 1, index + 4).join(":");
+    if (!node.isLeftOut) add("locations", `${label(node)} ${place}`);
   }
   return result;
 }
@@ -98,20 +129,57 @@ function agreement(theirs = new Map(), ours = new Map()) {
     if (a !== b) differences.push([key, a, b]);
   }
   differences.sort((x, y) => Math.abs(y[1] - y[2]) - Math.abs(x[1] - x[2]));
-  return { ratio: larger === 0 ? 1 : smaller / larger, larger, differences };
+  return { ratio: larger === 0 ? 0 : smaller / larger, larger, differences };
 }
 
-/** Compares two files; gives one row a group. */
-export function compare(theirPath, ourPath) {
+/** Writes the snapshot without the edges of the table of strings, which else retains them, and of the embedder's nodes. */
+function writeWithoutLeftOutEdges(path, target) {
+  const file = JSON.parse(readFileSync(path, "utf8"));
+  const { list, edgeOf } = readSnapshot(path);
+  const { node_fields: fields } = file.snapshot.meta;
+  const edges = [];
+  list.forEach((node, position) => {
+    const before = edges.length;
+    for (let index = node.firstEdge; index < node.firstEdge + node.edgeCount; index++) {
+      if (isStringTable(node) || isEmbedder(node) || isEmbedder(edgeOf(index).to)) continue;
+      edges.push(file.edges[3 * index], file.edges[3 * index + 1], file.edges[3 * index + 2]);
+    }
+    file.nodes[position * fields.length + fields.indexOf("edge_count")] = (edges.length - before) / 3;
+  });
+  file.edges = edges;
+  file.snapshot.edge_count = edges.length / 3;
+  writeFileSync(target, JSON.stringify(file));
+}
+
+/** The most that an object of each class retains, by DevTools' own engine. */
+async function retainedSizes(path) {
+  const target = `${path}.normalised`;
+  writeWithoutLeftOutEdges(path, target);
+  const snapshot = await parse(createReadStream(target, "utf8"));
+  const aggregates = Object.values(snapshot.aggregatesWithFilter({}));
+  const classes = aggregates.filter(({ name }) => !name.startsWith("Node / "));
+  return { total: snapshot.totalSize, classes: new Map(classes.map(({ name, maxRet }) => [asV8Writes(name), maxRet])) };
+}
+
+const SHARE_OF_HEAP = 0.0001;
+const TOLERANCE = 0.01;
+
+/** The share of V8's larger classes whose retained size in ours is the same within the tolerance. */
+async function retainedAgreement(theirPath, ourPath) {
+  const theirs = await retainedSizes(theirPath);
+  const ours = await retainedSizes(ourPath);
+  const large = [...theirs.classes].filter(([, size]) => size >= SHARE_OF_HEAP * theirs.total);
+  const differences = large
+    .map(([name, size]) => [name, size, ours.classes.get(name) ?? 0])
+    .filter(([, a, b]) => Math.abs(a - b) > TOLERANCE * a);
+  return { ratio: 1 - differences.length / large.length, larger: large.length, differences };
+}
+
+/** Compares two files; gives `{ <group>: { ratio, larger, differences: [[what, V8's, ours], …] } }`. */
+export async function compare(theirPath, ourPath) {
   const theirs = groups(readSnapshot(theirPath));
   const ours = groups(readSnapshot(ourPath));
-  return Object.keys({ ...theirs, ...ours }).map((group) => ({ group, ...agreement(theirs[group], ours[group]) }));
-}
-
-if (process.argv[1] === import.meta.filename) {
-  const shown = Number(process.env.SHOW ?? 0);
-  for (const { group, ratio, larger, differences } of compare(process.argv[2], process.argv[3])) {
-    console.log(`${(100 * ratio).toFixed(3).padStart(8)} %  ${group} (${larger})`);
-    for (const [key, a, b] of differences.slice(0, shown)) console.log(`            V8 ${a}  ours ${b}  ${key.slice(0, 150)}`);
-  }
+  const names = Object.keys({ ...theirs, ...ours });
+  const compared = Object.fromEntries(names.map((group) => [group, agreement(theirs[group], ours[group])]));
+  return { ...compared, "retained size of classes": await retainedAgreement(theirPath, ourPath) };
 }

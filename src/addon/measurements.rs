@@ -6,10 +6,9 @@ use std::time::Duration;
 use napi::bindgen_prelude::{Function, Result};
 use napi_derive::napi;
 
-use super::trust::Trust;
-use super::{ARMED, ArmError, Armed};
+use super::{ARMED, ArmError, with_reader};
 use crate::freeze::Way;
-use crate::native::{HeapReader, cost};
+use crate::native::cost;
 use crate::v8::Isolate;
 use crate::watch::hook_cost;
 
@@ -108,20 +107,6 @@ pub fn write_beside_frozen_child(write: Function<'_, (), ()>) -> Result<()> {
     with_reader(|_, reader| {
         let written = cost::beside_frozen_child(reader, || write.call(()))?;
         written.map_err(|error| error.to_string())
-    })
-}
-
-fn with_reader<R>(
-    measure: impl FnOnce(&Armed, &HeapReader) -> std::result::Result<R, String>,
-) -> Result<R> {
-    ARMED.with_borrow(|slot| match slot {
-        Some(
-            armed @ Armed {
-                trust: Trust::Native(reader),
-                ..
-            },
-        ) => measure(armed, reader).map_err(napi::Error::from_reason),
-        _ => Err(napi::Error::from_reason("the heap reader is not in use")),
     })
 }
 

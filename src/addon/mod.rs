@@ -5,6 +5,8 @@
 #[cfg(feature = "bench")]
 pub mod measurements;
 pub mod on_demand;
+#[cfg(all(feature = "oracle", target_os = "linux"))]
+pub mod oracle;
 mod trust;
 
 use std::cell::RefCell;
@@ -226,6 +228,20 @@ impl Armed {
             inspector_url: inspector_url(),
         }
     }
+}
+
+/// Calls `measure` with the heap reader of the calling thread's isolate.
+#[cfg(any(feature = "bench", feature = "oracle"))]
+fn with_reader<R>(
+    measure: impl FnOnce(&Armed, &crate::native::HeapReader) -> std::result::Result<R, String>,
+) -> Result<R> {
+    ARMED.with_borrow(|slot| {
+        let armed = slot.as_ref();
+        match armed.and_then(|armed| Some((armed, armed.trust.reader()?))) {
+            Some((armed, reader)) => measure(armed, reader).map_err(napi::Error::from_reason),
+            None => Err(napi::Error::from_reason("the heap reader is not in use")),
+        }
+    })
 }
 
 fn inspector_url() -> Option<String> {

@@ -290,7 +290,7 @@ impl Describer {
 }
 
 /// What [`Graph::class_name`] may give.
-const CLASS_NAMES: [&str; 21] = [
+const CLASS_NAMES: [&str; 22] = [
     "Arguments",
     "Array",
     "ArrayBuffer",
@@ -312,6 +312,7 @@ const CLASS_NAMES: [&str; 21] = [
     "Symbol",
     "WeakMap",
     "WeakSet",
+    "global",
 ];
 
 const ODDBALL_TO_STRING: u16 = 16;

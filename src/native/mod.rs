@@ -6,6 +6,8 @@
 pub mod cost;
 mod dumper;
 mod image;
+#[cfg(feature = "oracle")]
+pub mod oracle;
 mod shared_slots;
 mod stack;
 pub mod trust;

@@ -4,6 +4,8 @@
 //! A fact's source is named where it stands: `v8dbg` (a symbol that every binary exports and that `strip` keeps), a V8
 //! source file, or "measured" (found in the running binary and guarded by the self-test or the object-size check).
 
+#[cfg(feature = "oracle")]
+pub mod constants;
 pub mod debug_constants;
 pub mod instance_types;
 pub mod kind;

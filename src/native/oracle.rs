@@ -1,0 +1,256 @@
+//! The heap reader beside V8's own functions, and beside itself with one constant of its layout shifted. Each question is put
+//! to a frozen child, since a wrong constant may crash it. Built with the feature `oracle` only, for the tests.
+
+use std::fs::File;
+use std::hash::{DefaultHasher, Hasher};
+use std::io::{self, Read, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use object::{Object as _, ObjectSymbol};
+
+use super::{HeapReader, image, stack};
+use crate::freeze::{self, Child, Failure, Terms, Way};
+use crate::heap::graph::Graph;
+use crate::heap::layout::kind::Kind;
+use crate::heap::layout::{Layout, constants};
+use crate::heap::memory::Memory;
+use crate::heap::object::Object;
+use crate::heap::page_numbers::{PageNumbers, SLOTS};
+use crate::heap::self_test::{objects_end_where_others_begin, self_test};
+use crate::heap::write_snapshot;
+
+/// A wrong constant may send the reader a long way.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// So many objects whose size is not V8's are named.
+const NAMED: usize = 20;
+
+/// `HeapObject::SizeFromMap`, src/objects/objects.cc: of a pointer to the tagged address of an object, and its tagged map.
+#[derive(Clone, Copy)]
+pub struct SizeFromMap(extern "C" fn(*const u64, u64) -> i32);
+
+/// Until 11.3, and from 12.4 on.
+const SIZE_FROM_MAP: [&str; 2] = [
+    "_ZNK2v88internal10HeapObject11SizeFromMapENS0_3MapE",
+    "_ZNK2v88internal10HeapObject11SizeFromMapENS0_6TaggedINS0_3MapEEE",
+];
+/// A function that is exported, to learn where the executable was loaded.
+const EXPORTED: &str = "_ZN2v87Isolate10GetCurrentEv";
+
+impl SizeFromMap {
+    /// The function of the running executable, from `.symtab`.
+    ///
+    /// # Errors
+    /// The executable cannot be read, or was stripped.
+    pub fn of_this_process() -> Result<SizeFromMap, String> {
+        let executable = std::fs::read("/proc/self/exe").map_err(|error| error.to_string())?;
+        let executable = object::File::parse(&*executable).map_err(|error| error.to_string())?;
+        let address_of = |names: &[&str]| {
+            let mut symbols = executable.symbols();
+            let found =
+                symbols.find(|symbol| symbol.name().is_ok_and(|name| names.contains(&name)));
+            found.map(|symbol| symbol.address())
+        };
+        let size_from_map = address_of(&SIZE_FROM_MAP)
+            .ok_or("the executable has no symbol of HeapObject::SizeFromMap")?;
+        let written = address_of(&[EXPORTED])
+            .ok_or("the executable has no symbol of an exported function")?;
+        let this = libloading::os::unix::Library::this();
+        // SAFETY: only the address is looked at.
+        let loaded = unsafe { this.get::<unsafe extern "C" fn()>(EXPORTED.as_bytes()) }
+            .map_err(|error| error.to_string())?;
+        let address = (*loaded as usize as u64)
+            .wrapping_sub(written)
+            .wrapping_add(size_from_map);
+        // SAFETY: the symbol's name says its signature; neither needs the isolate to be entered, it only reads the object.
+        Ok(SizeFromMap(unsafe {
+            std::mem::transmute::<usize, extern "C" fn(*const u64, u64) -> i32>(address as usize)
+        }))
+    }
+
+    fn of(self, address: u64, map: u64) -> u64 {
+        const TAG: u64 = 1;
+        let object = address | TAG;
+        u64::from((self.0)(&object, map | TAG).unsigned_abs())
+    }
+}
+
+/// How our sizes of all objects stand to V8's.
+pub struct Sizes {
+    /// The objects.
+    pub objects: u32,
+    /// The first whose size is another, each with both sizes.
+    pub differing: Vec<String>,
+}
+
+/// Compares the size of every object with what V8 says.
+///
+/// # Errors
+/// There is no frozen child, or it failed.
+pub fn compare_sizes(reader: &HeapReader, v8: SizeFromMap) -> Result<Sizes, String> {
+    let answer = ask(&|memory| {
+        let graph = match Graph::read(memory, reader.isolate, reader.layout) {
+            Ok(graph) => graph,
+            Err(error) => return error.to_string(),
+        };
+        let differing = differing_sizes(&graph, v8);
+        format!("{}\n{}", graph.count, differing.join("\n"))
+    });
+    let answer = answer.map_err(|failure| failure.to_string())?;
+    let mut lines = answer.lines();
+    let objects = lines.next().unwrap_or_default();
+    Ok(Sizes {
+        objects: objects.parse().map_err(|_| objects.to_owned())?,
+        differing: lines
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+fn differing_sizes(graph: &Graph, v8: SizeFromMap) -> Vec<String> {
+    // A hole is larger than what is mapped of it.
+    let whole = |object: &Object| object.kind() != Kind::Hole;
+    let objects = graph.objects().flatten().filter(whole);
+    let differing = objects.filter_map(|object| {
+        let size = v8.of(object.address, object.shape.map);
+        (size != object.size())
+            .then(|| format!("{:?}: ours {}, V8's {size}", object.kind(), object.size()))
+    });
+    differing.take(NAMED).collect()
+}
+
+/// What tells that a constant is wrong.
+pub struct Caught {
+    /// `self-test`, `sizes`, `ends` or `snapshot`.
+    pub by: String,
+    /// What it says.
+    pub how: String,
+}
+
+/// The names of the layout's constants.
+pub fn constants(reader: &HeapReader) -> Vec<String> {
+    let shifted = constants::shifted(reader.layout).into_iter();
+    shifted.map(|(name, _)| name).collect()
+}
+
+/// Reads the heap with the constant called `name` shifted, or as it is if the name is empty, and says which check catches it.
+/// A crash counts as caught by the self-test, which runs in a frozen child for that reason.
+///
+/// # Errors
+/// There is no constant of that name, or no frozen child.
+pub fn catch_shift(
+    reader: &HeapReader,
+    v8: SizeFromMap,
+    name: &str,
+) -> Result<Option<Caught>, String> {
+    let mut shifted = constants::shifted(reader.layout).into_iter();
+    let layout: &'static Layout = if name.is_empty() {
+        reader.layout
+    } else {
+        let found = shifted.find(|(constant, _)| constant == name);
+        let (_, layout) = found.ok_or_else(|| format!("no constant is called {name}"))?;
+        Box::leak(Box::new(layout))
+    };
+    let caught = |by: &str, how: &str| {
+        Some(Caught {
+            by: by.to_owned(),
+            how: how.to_owned(),
+        })
+    };
+    match ask(&|memory| look_through(reader, layout, memory, v8)) {
+        Ok(answer) => Ok(answer
+            .split_once('\t')
+            .and_then(|(by, how)| caught(by, how))),
+        Err(failure @ (Failure::Crashed { .. } | Failure::OutOfMemory | Failure::TimedOut)) => {
+            Ok(caught("self-test", &failure.to_string()))
+        }
+        Err(failure) => Err(failure.to_string()),
+    }
+}
+
+/// The first check that tells `layout` from the right one, and what it says.
+fn look_through(
+    reader: &HeapReader,
+    layout: &'static Layout,
+    memory: &Memory,
+    v8: SizeFromMap,
+) -> String {
+    let graph = match Graph::read(memory, reader.isolate, layout) {
+        Ok(graph) => graph,
+        Err(error) => return format!("self-test\t{error}"),
+    };
+    if let Err(error) = self_test(&graph) {
+        return format!("self-test\t{error}");
+    }
+    if let Some(first) = differing_sizes(&graph, v8).first() {
+        return format!("sizes\t{first}");
+    }
+    if !objects_end_where_others_begin(&graph) {
+        return "ends\tobjects do not end where others begin".to_owned();
+    }
+    drop(graph);
+    let [shifted, right] =
+        [layout, reader.layout].map(|layout| snapshot_digest(reader, layout, memory));
+    if shifted != right {
+        return "snapshot\tthe snapshot is another".to_owned();
+    }
+    String::new()
+}
+
+/// A snapshot for comparison alone.
+struct Digest(DefaultHasher);
+
+impl Write for Digest {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn snapshot_digest(reader: &HeapReader, layout: &'static Layout, memory: &Memory) -> Option<u64> {
+    let slots: Vec<AtomicU64> = std::iter::repeat_with(AtomicU64::default)
+        .take(SLOTS)
+        .collect();
+    let mut digest = Digest(DefaultHasher::new());
+    let numbers = PageNumbers::in_slots(&slots);
+    write_snapshot(memory, reader.isolate, layout, numbers, &mut digest).ok()?;
+    Some(digest.0.finish())
+}
+
+/// Freezes the process and has the child answer with a text.
+fn ask(question: &dyn Fn(&Memory) -> String) -> Result<String, Failure> {
+    let failed = |error: &dyn ToString| Failure::Job(error.to_string());
+    let (mut answers, output) = io::pipe().map_err(|error| failed(&error))?;
+    let terms = Terms {
+        output: output.as_fd(),
+        deadline: DEADLINE,
+        background: None,
+    };
+    let stack = stack::of_this_thread();
+    let job = |child: &mut Child<'_>| {
+        let memory = image::memory(child, &stack).map_err(|error| error.to_string())?;
+        let answer = question(&memory);
+        // SAFETY: the descriptor is open until the child ends; the file is never dropped, so it is not closed here.
+        let output = ManuallyDrop::new(unsafe { File::from_raw_fd(child.output().as_raw_fd()) });
+        (&*output)
+            .write_all(answer.as_bytes())
+            .map_err(|error| error.to_string())
+    };
+    // SAFETY: the job reads memory and writes to the pipe; what it allocates stays with it.
+    let frozen = unsafe { freeze::freeze(Way::CopyOnWrite, &terms, &job) };
+    let frozen = frozen.map_err(|error| failed(&error))?;
+    drop(output);
+    let mut answer = String::new();
+    let read = answers.read_to_string(&mut answer);
+    frozen.wait().result?;
+    read.map_err(|error| failed(&error))?;
+    Ok(answer)
+}
