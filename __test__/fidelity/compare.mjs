@@ -65,9 +65,7 @@ const asV8Writes = (text) =>
   text
     .replaceAll("\0", " ")
     .replaceAll("\ufffd", "???")
-    .replace(/[\ud800-\udbff][\udc00-\udfff]/g, (character) =>
-      String.fromCharCode(character.codePointAt(0) & 0xffff),
-    );
+    .replace(/[\ud800-\udbff][\udc00-\udfff]/g, (character) => String.fromCharCode(character.codePointAt(0) & 0xffff));
 
 /** V8 keeps the number of an element in 32 bits with a sign. */
 const asSigned = (number) => number | 0;

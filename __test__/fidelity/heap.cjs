@@ -42,7 +42,14 @@ class OwnTag {
 
 many((index) => new Savings({ name: `owner ${index}` }, { amount: index }));
 many((index) => (index % 2 ? new Tagged() : new OwnTag()));
-many((index) => ({ [`key${index}`]: `value ${index}`, index, half: index / 2, nothing: null, missing: undefined, yes: true }));
+many((index) => ({
+  [`key${index}`]: `value ${index}`,
+  index,
+  half: index / 2,
+  nothing: null,
+  missing: undefined,
+  yes: true,
+}));
 many((index) => Object.create(null, { hidden: { value: { index }, enumerable: false } }));
 many((index) => Object.defineProperty({}, "computed", { get: () => index, set() {}, configurable: true }));
 many((index) => Object.freeze([{ index }, `frozen ${index}`]));
@@ -67,9 +74,12 @@ many((index) => {
   let captured = { index };
   return { read: () => captured, write: (value) => (captured = value) };
 });
-many((index) => function named(left, right) {
-  return named.length + left + right + index;
-});
+many(
+  (index) =>
+    function named(left, right) {
+      return named.length + left + right + index;
+    },
+);
 many((index) =>
   (function* () {
     const local = { index };
@@ -113,7 +123,13 @@ kept.at(-1).forEach((expression) => expression.test("pattern1"));
 many((index) => new Date(index * 1e9));
 many((index) => new Error(`error ${index}`, { cause: { index } }));
 kept.at(-1).forEach((error) => error.stack);
-many((index) => [new Number(index), new String(`boxed ${index}`), new Boolean(index % 2), Object(1n), Object(Symbol.iterator)]);
+many((index) => [
+  new Number(index),
+  new String(`boxed ${index}`),
+  new Boolean(index % 2),
+  Object(1n),
+  Object(Symbol.iterator),
+]);
 many((index) => Math.sqrt(index + 0.5));
 many((index) => new Intl.NumberFormat("en", { minimumFractionDigits: index % 4 }).format(index)).length;
 kept.push(Array.from({ length: 20 }, () => new Intl.Collator("de")));
@@ -140,7 +156,9 @@ many((index) => {
 (function (first) {
   kept.push(arguments, () => first);
 })({ mapped: 1 });
-kept.push(Array.from({ length: Math.min(200_000, 1000 * count) }, (_, index) => (index % 3 ? index : { large: index })));
+kept.push(
+  Array.from({ length: Math.min(200_000, 1000 * count) }, (_, index) => (index % 3 ? index : { large: index })),
+);
 
 // Strings.
 many((index) => `cons ${"x".repeat(20)}` + index + `${"y".repeat(20)}`);
@@ -153,18 +171,67 @@ many((index) => {
 });
 many((index) => `zweibytig — Größe ${index} → ∞`);
 many((index) => `astral 😀 ${index}`);
-many(() => "\u0000\u001f\u007f\\\"/\n\t");
+many(() => '\u0000\u001f\u007f\\"/\n\t');
 kept.push("long ".repeat(1000), "ü".repeat(5000), "");
 many((index) => JSON.parse(`{"parsed":[${index},"text ${index}",{"deep":null}]}`));
 
 // Modules of code.
 kept.push(import("data:text/javascript,export const exported = { of: 'a module' }; export default class Inner {}"));
-const wasm = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 5, 3, 1, 0, 1, 7, 7, 1, 3, 97, 100, 100, 0, 0, 10, 9, 1, 7, 0, 32, 0, 32, 1, 106, 11);
+const wasm = Uint8Array.of(
+  0,
+  97,
+  115,
+  109,
+  1,
+  0,
+  0,
+  0,
+  1,
+  7,
+  1,
+  96,
+  2,
+  127,
+  127,
+  1,
+  127,
+  3,
+  2,
+  1,
+  0,
+  5,
+  3,
+  1,
+  0,
+  1,
+  7,
+  7,
+  1,
+  3,
+  97,
+  100,
+  100,
+  0,
+  0,
+  10,
+  9,
+  1,
+  7,
+  0,
+  32,
+  0,
+  32,
+  1,
+  106,
+  11,
+);
 many(() => new WebAssembly.Instance(new WebAssembly.Module(wasm))).length;
 kept.push(require("node:vm").runInNewContext("({ other: 'realm', list: [{}, {}], f() { return this } })"));
 
 // Code that is compiled by every tier.
-const hot = Array.from({ length: 40 }, (_, index) => Function("a", "b", `let s = ${index}; for (let i = 0; i < a; i++) s += b.x * i; return s`));
+const hot = Array.from({ length: 40 }, (_, index) =>
+  Function("a", "b", `let s = ${index}; for (let i = 0; i < a; i++) s += b.x * i; return s`),
+);
 kept.push(hot);
 for (const compiled of hot) for (let round = 0; round < 300; round++) compiled(300, { x: round });
 for (let round = 0; round < 20000; round++) keys[round % count].key++;

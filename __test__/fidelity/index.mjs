@@ -34,7 +34,8 @@ function fault({ major, groups }, group) {
   const shortfall = shortfallOf(group, major);
   const least = shortfall?.floor ?? targets[group];
   if (ratio < least) return `Node ${major}: ${group} agree by ${percent(ratio)}, not by ${percent(least)}`;
-  if (shortfall && ratio >= targets[group]) return `Node ${major}: ${group} reach their target; take the shortfall away`;
+  if (shortfall && ratio >= targets[group])
+    return `Node ${major}: ${group} reach their target; take the shortfall away`;
   return null;
 }
 
@@ -66,7 +67,13 @@ function report(all) {
     ...normalised.map((sentence) => `- ${sentence}`),
   ];
   if (shortfalls.length > 0) {
-    lines.push("", "## Below the target", "", row(["group", "Node", "held instead", "reason"]), row(Array(4).fill("---")));
+    lines.push(
+      "",
+      "## Below the target",
+      "",
+      row(["group", "Node", "held instead", "reason"]),
+      row(Array(4).fill("---")),
+    );
     for (const { group, majors, floor, reason } of shortfalls)
       lines.push(row([group, majors.join(", "), `≥ ${100 * floor} %`, reason]));
   }
@@ -80,13 +87,18 @@ for (const major of chosen.length > 0 ? chosen : nodeVersions.majors) {
   all.push(measured);
   for (const [group, { ratio, larger, differences }] of Object.entries(measured.groups)) {
     console.log(`Node ${major}  ${percent(ratio).padStart(10)}  ${group} (${larger})`);
-    for (const [key, a, b] of differences.slice(0, shown)) console.log(`      V8 ${a}  ours ${b}  ${key.slice(0, 160)}`);
+    for (const [key, a, b] of differences.slice(0, shown))
+      console.log(`      V8 ${a}  ours ${b}  ${key.slice(0, 160)}`);
   }
 }
 if (chosen.length === 0) {
   mkdirSync(join(product, "proof"), { recursive: true });
   writeFileSync(table, report(all));
 }
-const faults = all.flatMap((measured) => Object.keys(targets).map((group) => fault(measured, group)).filter(Boolean));
+const faults = all.flatMap((measured) =>
+  Object.keys(targets)
+    .map((group) => fault(measured, group))
+    .filter(Boolean),
+);
 faults.forEach((sentence) => console.error(sentence));
 process.exitCode = faults.length > 0 ? 1 : 0;
