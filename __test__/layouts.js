@@ -43,8 +43,10 @@ describe("the layouts", { concurrency: 2 }, () => {
         assert.deepEqual(found.sort(), listed.sort());
       });
 
-      const by = Object.groupBy(shifts, ({ caughtBy }) => caughtBy ?? "nothing");
-      for (const [check, caught] of Object.entries(by)) context.diagnostic(`${check}: ${caught.length}`);
+      for (const check of ["self-test", "sizes", "ends", "snapshot", undefined]) {
+        const caught = shifts.filter(({ caughtBy }) => caughtBy === check);
+        context.diagnostic(`${caught.length} constants are caught by ${check ?? "nothing"}`);
+      }
     });
   }
 });
