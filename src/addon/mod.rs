@@ -3,7 +3,7 @@
 //! It must know neither V8's layouts nor files. One isolate (the main thread or a worker) has at most one watch.
 
 #[cfg(all(feature = "oracle", target_os = "linux"))]
-mod oracle;
+pub mod oracle;
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
