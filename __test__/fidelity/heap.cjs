@@ -156,7 +156,9 @@ many((index) => {
 (function (first) {
   kept.push(arguments, () => first);
 })({ mapped: 1 });
-kept.push(Array.from({ length: 200_000 }, (_, index) => (index % 3 ? index : { large: index })));
+kept.push(
+  Array.from({ length: Math.min(200_000, 1000 * count) }, (_, index) => (index % 3 ? index : { large: index })),
+);
 
 // Strings.
 many((index) => `cons ${"x".repeat(20)}` + index + `${"y".repeat(20)}`);

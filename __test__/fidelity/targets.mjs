@@ -13,7 +13,29 @@ export const targets = {
 };
 
 /** Where a target is missed: the group, the Node versions, what is held instead, and the reason. */
-export const shortfalls = [];
+export const shortfalls = [
+  {
+    group: "locations",
+    majors: [18, 20, 22, 24, 26],
+    floor: 0.96,
+    reason:
+      "Functions that WebAssembly exports have no place in ours: it is known to V8's native module alone, outside of the heap. The test's heap has 300 of them.",
+  },
+  {
+    group: "retained size of classes",
+    majors: [18],
+    floor: 0.92,
+    reason:
+      "In V8 10.2 other paths from the roots lead to the global object: 4 of 76 classes differ. Not explained yet.",
+  },
+  {
+    group: "retained size of classes",
+    majors: [20],
+    floor: 0.94,
+    reason:
+      "2 to 3 of 76 classes differ from run to run, such as (system) and FinalizationRegistry. Not explained yet.",
+  },
+];
 
 export const shortfallOf = (group, major) =>
   shortfalls.find((shortfall) => shortfall.group === group && shortfall.majors.includes(major));

@@ -17,7 +17,9 @@
   const accessors = { get pair() { return 1; }, set pair(value) { other.push(value); } };
   const key = { weak: "key" };
   const bytes = new Uint8Array(new ArrayBuffer(77777), 7, 70);
-  const generator = (function* selfTestGenerator() { yield captured; })();
+  const generator = (function* selfTestGenerator() { yield captured; }).call({ calledOn: "receiver" });
+  const inferred = {};
+  inferred.SelfTestInferred = function () {};
   const many = {};
   for (const name of "abcdefghijklmnopqrstuvwxyz") many[name] = { letter: name };
   return {
@@ -25,6 +27,7 @@
     list: ["zero", { one: 1 }, "two"], accessors, pattern: /self-test/g, bytes, generator, many,
     map: new Map([[key, "map value"]]), weakMap: new WeakMap([[key, { held: "weakly" }]]), weakRef: new WeakRef(key),
     bound: selfTestClosure.bind({ self: "bound" }, "bound argument"), promise: Promise.resolve("resolved"),
-    [Symbol("self-test symbol")]: "by symbol", key,
+    [Symbol("self-test symbol")]: "by symbol", key, symbol: Symbol("self-test description"), set: new Set([key]), weakSet: new WeakSet([key]),
+    view: new DataView(bytes.buffer, 8), inferred: Object.create(inferred.SelfTestInferred.prototype),
   };
 })();
