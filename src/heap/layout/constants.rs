@@ -249,7 +249,9 @@ mod tests {
                 _ => {}
             }
             if value.trim().parse::<u64>().is_ok() {
-                numbers.push(format!("{}.{}", groups.join("."), label));
+                // The parts of an enum go by names of their own.
+                let path: Vec<&str> = groups.iter().map(String::as_str).chain([&*label]).collect();
+                numbers.push(path[..2].join("."));
             }
             if end == "}" {
                 groups.pop();
