@@ -5,7 +5,6 @@ use super::layout::kind::Kind;
 use super::mark::Marker;
 use super::memory::{Address, Content, View};
 use super::object::Decoder;
-use super::pages::PAGE_BITS;
 use super::tagged::Tagged;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
@@ -83,8 +82,6 @@ pub struct RootFinder<'a, 'm> {
     known: KnownMemory,
 }
 
-/// The heap is among so many first words of a page's header or metadata.
-const OWNER_FIELDS: usize = 16;
 /// How far the isolate's own fields reach, at least.
 const ISOLATE_FIELDS: u64 = 0x11000;
 /// How much is searched of what a field of the isolate points to.
@@ -414,20 +411,6 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         parts
     }
 
-    /// Whether the page of `target` is not one of another isolate's. Its header (V8 10.2, 11.3), or what the header's second
-    /// word refers to (12.4 and later), has the address of the heap, which is a part of the isolate.
-    fn is_of_this_heap(&self, target: Address) -> bool {
-        let own = self.isolate..self.isolate + ISOLATE_FIELDS;
-        let page = target >> PAGE_BITS << PAGE_BITS;
-        let names_owner = |start: Address| {
-            let fields = (start..).step_by(8).take(OWNER_FIELDS);
-            fields
-                .filter_map(|field| self.word(field))
-                .any(|word| own.contains(&word))
-        };
-        names_owner(page) || self.word(page + 8).is_some_and(names_owner)
-    }
-
     /// Marks the objects that words of `memory` seem to point to and nothing else has reached.
     fn candidates(&self, memory: Range<Address>, marker: &mut Marker) -> Vec<Address> {
         let view = self
@@ -438,7 +421,6 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         let mut found = Vec::new();
         for offset in (0..view.len()).step_by(8) {
             if let Some(target) = Tagged(view.word(offset)).strong()
-                && self.is_of_this_heap(target)
                 && marker.is_candidate(target)
             {
                 marker.mark(target);
