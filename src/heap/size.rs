@@ -195,19 +195,7 @@ impl<'m> ScopeInfo<'m> {
 
     /// Where the function's name and, 8 further, its context slot are.
     pub fn function_name(&self) -> Option<u64> {
-        (self.function_variable() != 0).then(|| {
-            let names = if self.names_are_inlined() {
-                self.local_count()
-            } else {
-                1
-            };
-            let class = if self.has(bits::SCOPE_HAS_SAVED_CLASS_VARIABLE) {
-                TAGGED
-            } else {
-                0
-            };
-            self.names() + TAGGED * (names + self.local_count()) + class
-        })
+        (self.function_variable() != 0).then(|| self.behind_saved_class_variable())
     }
 
     /// Where the inferred name is.
@@ -216,7 +204,8 @@ impl<'m> ScopeInfo<'m> {
             .then(|| self.behind_function_name())
     }
 
-    fn behind_function_name(&self) -> u64 {
+    /// Behind the locals' names and infos, and the saved class variable.
+    fn behind_saved_class_variable(&self) -> u64 {
         let names = if self.names_are_inlined() {
             self.local_count()
         } else {
@@ -227,12 +216,16 @@ impl<'m> ScopeInfo<'m> {
         } else {
             0
         };
+        self.names() + TAGGED * (names + self.local_count()) + class
+    }
+
+    fn behind_function_name(&self) -> u64 {
         let function = if self.function_variable() != 0 {
             2 * TAGGED
         } else {
             0
         };
-        self.names() + TAGGED * (names + self.local_count()) + class + function
+        self.behind_saved_class_variable() + function
     }
 
     /// Where the start position is, if this scope has one.
