@@ -13,7 +13,7 @@ use crate::snapshot::NodeType;
 use rustc_hash::FxHashMap;
 
 /// A node's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NodeName {
     /// A text that no heap object has.
     Name(NameId),
@@ -167,7 +167,7 @@ impl Describer {
             }
             kind if kind.is_js_object() => (
                 NodeType::Object,
-                self.constructor_name(graph, names, object),
+                self.constructor_name(graph, names, object).0,
             ),
             _ => (
                 system_node_type(graph, object),
@@ -226,7 +226,7 @@ impl Describer {
         names: &mut Names,
         object: &Object<'m>,
     ) -> NodeName {
-        let name = self.constructor_name(graph, names, object);
+        let (name, _) = self.constructor_name(graph, names, object);
         if !graph.layout().snapshot.names_globals {
             return name;
         }
@@ -254,19 +254,19 @@ impl Describer {
         *self.constructor_texts.entry(content).or_insert(text)
     }
 
-    /// `JSReceiver::GetConstructorName`, src/objects/js-objects.cc.
-    fn constructor_name<'m>(
+    /// `JSReceiver::GetConstructorName`, src/objects/js-objects.cc, and whether it holds for all objects of the map.
+    pub fn constructor_name<'m>(
         &mut self,
         graph: &Graph<'m>,
         names: &mut Names,
         object: &Object<'m>,
-    ) -> NodeName {
+    ) -> (NodeName, bool) {
         let slot = (object.shape.map >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 32
             & (REMEMBERED_NAMES - 1);
         if let (map, Some(name)) = self.constructor_names[slot]
             && map == object.shape.map
         {
-            return name;
+            return (name, true);
         }
         let (name, holds_for_map) = match graph.constructor_name(object) {
             Some(found) => (
@@ -285,7 +285,7 @@ impl Describer {
         if holds_for_map {
             self.constructor_names[slot] = (object.shape.map, Some(name));
         }
-        name
+        (name, holds_for_map)
     }
 }
 

@@ -17,6 +17,7 @@ use super::roots::Root;
 use super::{Counts, HeapError};
 use crate::snapshot::writer::{MAX_STRING_CHARACTERS, Node, SnapshotWriter};
 use crate::snapshot::{EdgeType, NodeType};
+use crate::summary::{ConstructorUse, HeapSummary};
 use std::io::{self, Write};
 
 /// The first string of the file, which nothing refers to. V8 writes the same.
@@ -27,6 +28,8 @@ const GC_ROOTS_NODE: u64 = 1;
 const FIRST_GROUP_NODE: u64 = 2;
 /// The number of names of edges remembered by the address of their key.
 const REMEMBERED_KEYS: usize = 1 << 12;
+/// The name of the nodes of array buffers' memory.
+const BACKING_STORE: &str = "system / JSArrayBufferData";
 
 /// Writes the snapshot of `graph`.
 pub fn export(
@@ -34,29 +37,90 @@ pub fn export(
     page_numbers: PageNumbers<'_>,
     output: impl Write,
 ) -> Result<Counts, HeapError> {
-    let mut names = Names::default();
-    let edge_names = EdgeNames::new(&mut names, graph.layout());
-    let describer = Describer::new(&mut names);
-    let roots = group_roots(graph);
-    let census = Census::take(graph, &mut names, &edge_names);
-    let writer = SnapshotWriter::new(output, graph.layout().snapshot.format);
-    let strings = StringNumbers::new(&census, &names);
-    let first_node = FIRST_GROUP_NODE + graph.layout().root_groups.len() as u64;
-    let export = Export {
-        graph,
-        census,
-        names,
-        edge_names: &edge_names,
-        describer,
-        writer,
-        strings,
-        roots,
-        first_node,
-        remembered_keys: vec![(0, 0); REMEMBERED_KEYS],
-        strings_passed: [0; 2],
-        error: None,
-    };
-    export.run(page_numbers).map_err(HeapError::Write)
+    Counted::new(graph).write(page_numbers, output)
+}
+
+/// A graph of which everything is known that the file must know before its first node.
+pub struct Counted<'x, 'm> {
+    graph: &'x Graph<'m>,
+    census: Census,
+    names: Names,
+    edge_names: EdgeNames,
+    describer: Describer,
+    roots: Vec<Vec<Root>>,
+}
+
+impl<'x, 'm> Counted<'x, 'm> {
+    /// Walks the graph once.
+    pub fn new(graph: &'x Graph<'m>) -> Self {
+        let mut names = Names::default();
+        let edge_names = EdgeNames::new(&mut names, graph.layout());
+        let mut describer = Describer::new(&mut names);
+        let census = Census::take(graph, &mut names, &mut describer, &edge_names);
+        Counted {
+            graph,
+            census,
+            names,
+            edge_names,
+            describer,
+            roots: group_roots(graph),
+        }
+    }
+
+    /// What the snapshot will hold.
+    pub fn summary(&mut self) -> HeapSummary {
+        let constructors = std::mem::take(&mut self.census.constructors);
+        let stores = &self.census.backing_stores;
+        let stores = ConstructorUse {
+            name: BACKING_STORE.to_owned(),
+            count: stores.len() as u64,
+            bytes: stores.iter().map(|store| store.length).sum(),
+        };
+        let root_edges = root_edge_count(self.graph, &self.roots);
+        HeapSummary {
+            nodes: self.first_node() + u64::from(self.graph.count) + stores.count,
+            edges: root_edges + self.census.edges,
+            bytes: constructors.bytes() + stores.bytes,
+            constructors: constructors.largest(|name| self.text(name), [stores]),
+        }
+    }
+
+    fn first_node(&self) -> u64 {
+        FIRST_GROUP_NODE + self.roots.len() as u64
+    }
+
+    fn text(&self, name: NodeName) -> String {
+        match name {
+            NodeName::Name(name) => self.names.text(name).to_owned(),
+            NodeName::Text(address) => self.graph.utf8(address, MAX_STRING_CHARACTERS),
+        }
+    }
+
+    /// Writes the snapshot.
+    pub fn write(
+        self,
+        page_numbers: PageNumbers<'_>,
+        output: impl Write,
+    ) -> Result<Counts, HeapError> {
+        let graph = self.graph;
+        let strings = StringNumbers::new(&self.census, &self.names);
+        let first_node = self.first_node();
+        let export = Export {
+            graph,
+            census: self.census,
+            names: self.names,
+            edge_names: &self.edge_names,
+            describer: self.describer,
+            writer: SnapshotWriter::new(output, graph.layout().snapshot.format),
+            strings,
+            roots: self.roots,
+            first_node,
+            remembered_keys: vec![(0, 0); REMEMBERED_KEYS],
+            strings_passed: [0; 2],
+            error: None,
+        };
+        export.run(page_numbers).map_err(HeapError::Write)
+    }
 }
 
 /// The references of each group, in the order of the groups.
@@ -72,6 +136,42 @@ fn group_roots(graph: &Graph) -> Vec<Vec<Root>> {
         }
     }
     groups
+}
+
+/// The number of edges of the root, of the node of all groups and of the groups.
+fn root_edge_count(graph: &Graph, roots: &[Vec<Root>]) -> u64 {
+    let groups = roots.len() as u64;
+    let references: u64 = roots.iter().map(|group| group.len() as u64).sum();
+    1 + global_shortcuts(graph).len() as u64 + groups + references
+}
+
+/// What the root leads to besides the groups of roots: the global objects, or from 14.6 on the native contexts.
+fn global_shortcuts(graph: &Graph) -> Vec<u32> {
+    // Not those of `vm` contexts, which only other objects hold.
+    let is_held = |context| {
+        let mut roots = graph.roots.iter();
+        roots.any(|root| root.target == context && !root.is_weak)
+    };
+    let mut targets: Vec<u32> = graph
+        .native_contexts
+        .iter()
+        .filter(|&&context| is_held(context))
+        .filter_map(|&context| {
+            if graph.layout().snapshot.names_globals {
+                return graph.pages.rank_of(context);
+            }
+            let global = graph.object(
+                graph
+                    .object(context)?
+                    .tagged(NATIVE_CONTEXT_GLOBAL)
+                    .strong()?,
+            )?;
+            (global.kind() == Kind::JsGlobalObject).then(|| graph.pages.rank_of(global.address))?
+        })
+        .collect();
+    targets.sort_unstable();
+    targets.dedup();
+    targets
 }
 
 /// How the strings of the file are numbered: the dummy, the names known before the nodes, internalized strings, numbers as text,
@@ -161,7 +261,7 @@ impl<W: Write> EdgeSink for Edges<'_, '_, '_, W> {
 impl<'m, W: Write> Export<'_, 'm, W> {
     fn run(mut self, page_numbers: PageNumbers<'_>) -> io::Result<Counts> {
         let nodes = self.first_native_node() + self.census.backing_stores.len() as u64;
-        let edges = self.root_edge_count() + self.census.edges;
+        let edges = root_edge_count(self.graph, &self.roots) + self.census.edges;
         self.writer.begin(nodes, edges)?;
         self.nodes(page_numbers)?;
         self.writer.begin_edges();
@@ -203,7 +303,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
                 rank += 1;
             }
         }
-        let name = self.name_number("system / JSArrayBufferData");
+        let name = self.name_number(BACKING_STORE);
         for store in &self.census.backing_stores {
             // The word behind the owner's first is never an object's first.
             let id = object_id(
@@ -226,7 +326,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         let empty = self.name_number("");
         let gc_roots = self.name_number("(GC roots)");
         let groups = self.graph.layout().root_groups;
-        let shortcuts = self.global_shortcuts().len() as u64;
+        let shortcuts = global_shortcuts(self.graph).len() as u64;
         let synthetic = |name, node: u64, edge_count| Node {
             node_type: NodeType::Synthetic,
             name,
@@ -270,7 +370,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             node_type,
             name,
             id,
-            self_size: self.self_size(object),
+            self_size: self_size(self.graph, object),
             edge_count: self.edge_count(rank, Some(object)),
         }
     }
@@ -290,21 +390,6 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             }
         }
         (node_type, name)
-    }
-
-    /// `SizeForSnapshot`.
-    fn self_size(&self, object: &Object<'m>) -> u64 {
-        let traits = &self.graph.layout().snapshot;
-        if traits.read_only_is_free && self.graph.is_read_only(object.address) {
-            return 0;
-        }
-        let text = match object.kind() {
-            Kind::ExternalString if traits.external_text_counts => {
-                super::text::string_length(object) * if object.shape.is_one_byte() { 1 } else { 2 }
-            }
-            _ => 0,
-        };
-        object.size() + text
     }
 
     fn edge_count(&self, rank: u32, object: Option<&Object<'m>>) -> u64 {
@@ -384,51 +469,9 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             .collect()
     }
 
-    fn root_edge_count(&self) -> u64 {
-        let groups = self.roots.len() as u64;
-        1 + self.global_shortcuts().len() as u64
-            + groups
-            + self
-                .roots
-                .iter()
-                .map(|group| group.len() as u64)
-                .sum::<u64>()
-    }
-
-    /// What the root leads to besides the groups of roots: the global objects, or from 14.6 on the native contexts.
-    fn global_shortcuts(&self) -> Vec<u32> {
-        let graph = self.graph;
-        // Not those of `vm` contexts, which only other objects hold.
-        let is_held = |context| {
-            let mut roots = graph.roots.iter();
-            roots.any(|root| root.target == context && !root.is_weak)
-        };
-        let mut targets: Vec<u32> = graph
-            .native_contexts
-            .iter()
-            .filter(|&&context| is_held(context))
-            .filter_map(|&context| {
-                if graph.layout().snapshot.names_globals {
-                    return graph.pages.rank_of(context);
-                }
-                let global = graph.object(
-                    graph
-                        .object(context)?
-                        .tagged(NATIVE_CONTEXT_GLOBAL)
-                        .strong()?,
-                )?;
-                (global.kind() == Kind::JsGlobalObject)
-                    .then(|| graph.pages.rank_of(global.address))?
-            })
-            .collect();
-        targets.sort_unstable();
-        targets.dedup();
-        targets
-    }
-
     fn root_edges(&mut self) -> io::Result<()> {
         self.writer.edge(EdgeType::Element, 1, GC_ROOTS_NODE)?;
-        for (index, rank) in self.global_shortcuts().into_iter().enumerate() {
+        for (index, rank) in global_shortcuts(self.graph).into_iter().enumerate() {
             let name = self.name_number(&(index + 2).to_string());
             self.writer
                 .edge(EdgeType::Shortcut, name, self.first_node + u64::from(rank))?;
@@ -646,6 +689,22 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         };
         (text, id)
     }
+}
+
+/// `SizeForSnapshot`.
+#[inline]
+pub(super) fn self_size(graph: &Graph, object: &Object) -> u64 {
+    let traits = &graph.layout().snapshot;
+    if traits.read_only_is_free && graph.is_read_only(object.address) {
+        return 0;
+    }
+    let text = match object.kind() {
+        Kind::ExternalString if traits.external_text_counts => {
+            super::text::string_length(object) * if object.shape.is_one_byte() { 1 } else { 2 }
+        }
+        _ => 0,
+    };
+    object.size() + text
 }
 
 struct Counter<'x, 'm> {

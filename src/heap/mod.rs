@@ -8,6 +8,7 @@
 
 pub mod body;
 pub mod census;
+pub mod constructors;
 pub mod describe;
 pub mod dispatch;
 pub mod export;
@@ -55,7 +56,7 @@ pub enum HeapError {
 }
 
 /// What a snapshot holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Counts {
     /// Nodes.
     pub nodes: u64,
