@@ -5,11 +5,17 @@
 const { threadId, isMainThread } = require("node:worker_threads");
 
 const EXTENSION = ".heapsnapshot";
+const COMPRESSED = ".gz"; // The helper adds it, where the snapshot is compressed.
 
 const DEFAULTS = {
   threshold: 75,
   port: 9229,
   method: "auto",
+  compress: false,
+  keep: Infinity,
+  exec: [],
+  redact: false,
+  timeout: 300_000,
   get name() {
     return isMainThread ? `OoM-${process.pid}-${Date.now()}` : `OoM-${process.pid}-${threadId}-${Date.now()}`;
   },
@@ -27,12 +33,24 @@ function readOptions(options = {}) {
     port = DEFAULTS.port,
     method = DEFAULTS.method,
     name = DEFAULTS.name,
+    compress = DEFAULTS.compress,
+    keep = DEFAULTS.keep,
+    exec = DEFAULTS.exec,
+    redact = DEFAULTS.redact,
+    timeout = DEFAULTS.timeout,
   } = options;
   return {
     threshold: threshold === false ? false : integer("threshold", threshold, 1, 99, ", or false for none"),
     port: integer("port", port, 1, 65535),
     method: oneOf("method", method, ["auto", "native", "inspector"]),
     file: fileName("name", name),
+    files: {
+      gzip: compress === false ? false : oneOf("compress", compress, ["gzip"], ", or false for none") === "gzip",
+      keep: keep === Infinity ? undefined : integer("keep", keep, 1, 1_000_000, ", or Infinity for all"),
+      exec: command("exec", exec),
+      redact: boolean("redact", redact),
+      timeout: integer("timeout", timeout, 1000, 86_400_000),
+    },
   };
 }
 
@@ -44,8 +62,23 @@ function integer(option, value, least, most, alternative = "") {
   return number;
 }
 
-function oneOf(option, value, words) {
-  const accepted = words.map((word) => `"${word}"`).join(" or ");
+function boolean(option, value) {
+  if (typeof value !== "boolean") throw argumentType(option, value, "true or false");
+  return value;
+}
+
+// A program and its arguments; an empty array is none.
+function command(option, words) {
+  const accepted = 'an array of strings without null bytes, such as ["cp", "{path}", "/mnt/dumps"]';
+  if (!Array.isArray(words) || !words.every((word) => typeof word === "string")) {
+    throw argumentType(option, words, accepted);
+  }
+  if (words[0] === "" || words.some((word) => word.includes("\0"))) throw argumentValue(option, words, accepted);
+  return [...words];
+}
+
+function oneOf(option, value, words, alternative = "") {
+  const accepted = words.map((word) => `"${word}"`).join(" or ") + alternative;
   if (typeof value !== "string") throw argumentType(option, value, accepted);
   if (!words.includes(value)) throw argumentValue(option, value, accepted);
   return value;
@@ -55,7 +88,8 @@ function fileName(option, name) {
   const accepted = "a non-empty string without null bytes";
   if (typeof name !== "string") throw argumentType(option, name, accepted);
   if (name === "" || name.includes("\0")) throw argumentValue(option, name, accepted);
-  return name.endsWith(EXTENSION) ? name : name + EXTENSION;
+  const plain = name.endsWith(EXTENSION + COMPRESSED) ? name.slice(0, -COMPRESSED.length) : name;
+  return plain.endsWith(EXTENSION) ? plain : plain + EXTENSION;
 }
 
 function argumentType(option, value, accepted) {

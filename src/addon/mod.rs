@@ -2,6 +2,7 @@
 //!
 //! It must know neither V8's layouts nor files. One isolate (the main thread or a worker) has at most one watch.
 
+mod file_options;
 #[cfg(feature = "bench")]
 pub mod measurements;
 pub mod on_demand;
@@ -20,10 +21,11 @@ use napi_derive::napi;
 use crate::heap;
 use crate::method::Method;
 use crate::monitor::{Helper, Monitor, NoThread};
-use crate::request::InspectorAddress;
+use crate::request::{FileOptions, InspectorAddress};
 use crate::v8::{Isolate, UnsupportedHost};
 use crate::watch::limit::{LimitSources, old_generation_limit};
 use crate::watch::{IsolateWatch, Watch};
+use file_options::WantedFiles;
 use trust::Trust;
 
 /// What `index.js` knows of the process and of the user's wishes.
@@ -33,6 +35,8 @@ pub struct ArmOptions {
     pub threshold: Option<u8>,
     /// The snapshot's path with its extension. A relative one is resolved against the working directory now.
     pub file: String,
+    /// What else is wanted of the files.
+    pub file_options: WantedFiles,
     /// The port to look for the inspector when none is active.
     pub port: u16,
     /// `worker_threads.threadId`.
@@ -104,6 +108,7 @@ struct Armed {
     executable: PathBuf,
     thread: u32,
     file: PathBuf,
+    file_options: FileOptions,
     port: u16,
     trust: Trust,
     /// Keeps the self-test's objects alive, and among the isolate's global handles. The environment frees it.
@@ -172,6 +177,7 @@ fn watch_this_isolate(options: ArmOptions) -> std::result::Result<Armed, ArmErro
         executable: options.helper.into(),
         thread: options.thread,
         file,
+        file_options: options.file_options.into(),
         port: options.port,
         trust,
         _probe: options.probe,
@@ -207,6 +213,7 @@ impl Armed {
             &inspector,
             isolate,
             file,
+            &self.file_options,
             may_ask_inspector,
         )
     }

@@ -4,7 +4,7 @@ use std::io::{self, BufReader, PipeReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::request::{Answer, DumpRequest, InspectorAddress, Source};
+use crate::request::{Answer, DumpRequest, FileOptions, InspectorAddress, Source};
 
 /// A helper that is ready to be started: its command lines stand, so that little is left to do when memory is short.
 pub struct Helper {
@@ -76,6 +76,7 @@ impl Helper {
         inspector: &InspectorAddress,
         (process, thread): (u32, u32),
         file: &Path,
+        options: &FileOptions,
         may_ask_inspector: bool,
     ) -> Self {
         let command = |source| {
@@ -84,6 +85,7 @@ impl Helper {
                 thread,
                 source,
                 file: file.to_owned(),
+                options: options.clone(),
             };
             prepare(executable, &request)
         };
