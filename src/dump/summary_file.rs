@@ -167,3 +167,112 @@ fn write(folder: &Rc<Folder>, name: &OsStr, content: &Summary) -> Result<Tempora
         }),
     }
 }
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::dump::Encoding;
+    use crate::dump::folder::tests::TestFolder;
+    use std::fs;
+
+    /// A summary of a dump of `program` at a time.
+    pub fn summary(program: &str, time_ms: u64, snapshot: Snapshot) -> Summary {
+        Summary {
+            program: program.to_owned(),
+            dump: DumpMetadata {
+                time_ms,
+                ..DumpMetadata::default()
+            },
+            heap: None,
+            snapshot,
+            exec: None,
+        }
+    }
+
+    fn place(folder: &TestFolder) -> Place {
+        Place::of(&folder.file("x.heapsnapshot"), Encoding::Plain).unwrap()
+    }
+
+    fn read(folder: &TestFolder, name: &str) -> Summary {
+        serde_json::from_slice(&fs::read(folder.file(name)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_summary_reads_as_it_was_written() {
+        let folder = TestFolder::new();
+        let content = summary("/srv/a.js", 7, Snapshot::Begun);
+        SummaryFile::create(&mut place(&folder), content.clone()).unwrap();
+        assert_eq!(folder.names(), ["x.summary.json"]);
+        assert_eq!(read(&folder, "x.summary.json"), content);
+    }
+
+    #[test]
+    fn a_later_stage_takes_the_place_of_the_one_before() {
+        let folder = TestFolder::new();
+        let mut file =
+            SummaryFile::create(&mut place(&folder), summary("a", 7, Snapshot::Begun)).unwrap();
+        file.content.snapshot = Snapshot::Complete {
+            file: FileName::of("x.heapsnapshot".as_ref()),
+            bytes: 1,
+            snapshot_bytes: 2,
+            duration_ms: 3,
+        };
+        file.save().unwrap();
+        assert_eq!(folder.names(), ["x.summary.json"]);
+        assert_eq!(read(&folder, "x.summary.json"), file.content);
+    }
+
+    #[test]
+    fn summary_and_snapshot_share_a_number_that_neither_has_yet() {
+        let folder = TestFolder::new();
+        fs::write(folder.file("x.heapsnapshot"), "of a dump").unwrap();
+        fs::write(folder.file("x-1.summary.json"), "of another").unwrap();
+        let mut place = place(&folder);
+        SummaryFile::create(&mut place, summary("a", 7, Snapshot::Begun)).unwrap();
+        assert_eq!(place.summary(), "x-2.summary.json");
+        assert_eq!(place.snapshot(), "x-2.heapsnapshot");
+    }
+
+    #[test]
+    fn the_name_of_a_snapshot_cannot_lead_out_of_the_folder() {
+        for name in ["", "/etc/passwd", "../x", "a/b", ".", "..", "a/", "./a"] {
+            assert_eq!(FileName::of(name.as_ref()).in_folder(), None, "{name}");
+        }
+        for name in ["x.heapsnapshot", "..x", " ", "100%\n"] {
+            let found = FileName::of(name.as_ref()).in_folder();
+            assert_eq!(found.as_deref(), Some(OsStr::new(name)));
+        }
+    }
+
+    #[cfg(unix)]
+    mod on_unix {
+        use super::*;
+        use std::os::unix::ffi::OsStrExt;
+        use std::os::unix::fs::symlink;
+
+        #[test]
+        fn the_name_of_a_snapshot_need_not_be_utf_8() {
+            let name = OsStr::from_bytes(b"\xff.heapsnapshot");
+            let json = serde_json::to_string(&FileName::of(name)).unwrap();
+            let read: FileName = serde_json::from_str(&json).unwrap();
+            assert_eq!(read.in_folder().as_deref(), Some(name));
+        }
+
+        #[test]
+        fn a_link_planted_under_the_name_of_a_summary_is_not_followed() {
+            let folder = TestFolder::new();
+            fs::write(folder.file("victim"), "precious").unwrap();
+            symlink(folder.file("victim"), folder.file("x.summary.json")).unwrap();
+            let mut place = place(&folder);
+            let file =
+                SummaryFile::create(&mut place, summary("a", 7, Snapshot::Begun)).unwrap();
+            assert_eq!(file.path(), folder.file("x-1.summary.json"));
+
+            fs::remove_file(file.path()).unwrap();
+            symlink(folder.file("victim"), file.path()).unwrap();
+            file.save().unwrap();
+            assert_eq!(fs::read(folder.file("victim")).unwrap(), b"precious");
+            assert!(fs::symlink_metadata(file.path()).unwrap().is_file());
+        }
+    }
+}
