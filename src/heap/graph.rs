@@ -7,7 +7,6 @@ use super::mark::{Marked, Marker};
 use super::memory::{Address, Memory};
 use super::object::{Decoder, Object};
 use super::pages::Pages;
-use super::plan::Plans;
 use super::roots::{Root, RootFinder, RootTable, WellKnown};
 use super::{HeapError, tagged::Tagged};
 
@@ -33,7 +32,6 @@ pub struct Graph<'m> {
     pub native_contexts: Vec<Address>,
     /// Words that looked like pointers to objects and were none.
     pub skipped: u64,
-    pub(super) plans: Plans,
     dispatch_table: Option<DispatchTable>,
 }
 
@@ -70,7 +68,6 @@ impl<'m> Graph<'m> {
             ephemeron_tables,
             native_contexts,
             skipped,
-            plans: Plans::new(),
             dispatch_table,
         })
     }
