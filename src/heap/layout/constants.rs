@@ -1,7 +1,7 @@
 //! Every number of a layout by its name, and the layout in which that one is wrong: what the proof of the self-test shifts.
 //! Built with the feature `oracle` only.
 
-use super::{CodeReference, InstructionStreamSize, Layout, Positions};
+use super::{CodeReference, DispatchTablePlace, InstructionStreamSize, Layout, Positions};
 
 /// A number's name, and how it is shifted.
 type Number = (&'static str, fn(&mut Layout));
@@ -71,7 +71,16 @@ const MASKS: &[Number] = &[("code.deoptimizing_kinds", |layout| {
 const INNER: &[Number] = &[
     ("function.code", |layout| match &mut layout.function.code {
         CodeReference::Slot(offset) => *offset += SLOT,
-        CodeReference::DispatchHandle(offset) => *offset += SLOT / 2,
+        CodeReference::DispatchHandle { offset, .. } => *offset += SLOT / 2,
+    }),
+    ("function.code.table", |layout| {
+        if let CodeReference::DispatchHandle {
+            table: DispatchTablePlace::Isolate(offset),
+            ..
+        } = &mut layout.function.code
+        {
+            *offset += u64::from(SLOT);
+        }
     }),
     ("function.untrusted_function_data", |layout| {
         if let Some(offset) = &mut layout.function.untrusted_function_data {

@@ -201,8 +201,23 @@ pub struct FunctionLayout {
 pub enum CodeReference {
     /// A tagged slot at this offset.
     Slot(u16),
-    /// A handle of four bytes at this offset into the process-wide dispatch table (leaptiering).
-    DispatchHandle(u16),
+    /// A handle into a dispatch table (leaptiering).
+    DispatchHandle {
+        /// Where the handle is; four bytes.
+        offset: u16,
+        /// Where the table is.
+        table: DispatchTablePlace,
+    },
+}
+
+/// Where the dispatch table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DispatchTablePlace {
+    /// All isolates have one together, and nothing tells where. src/init/isolate-group.h.
+    Process,
+    /// Each isolate has its own, whose address is at this offset in it: `Internals::kIsolateJSDispatchTableOffset`,
+    /// v8-internal.h.
+    Isolate(u64),
 }
 
 /// `ScopeInfo`, src/objects/scope-info.tq: a header, then parts that are there or not by the flags.

@@ -22,7 +22,10 @@ pub(super) const LAYOUT: Layout = Layout {
         shareable_object_cache: 0x11030,
     },
     function: FunctionLayout {
-        code: CodeReference::DispatchHandle(24),
+        code: CodeReference::DispatchHandle {
+            offset: 24,
+            table: DispatchTablePlace::Process,
+        },
         untrusted_function_data: Some(16),
         name_or_scope_info: 24,
         script: 40,

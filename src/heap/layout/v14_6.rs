@@ -1,4 +1,5 @@
-//! V8 14.6, Node 26: holes are their own class over unmapped memory, symbols say their visibility, globals are named.
+//! V8 14.6, Node 26: each isolate has its own dispatch table, holes are their own class over unmapped memory, symbols say their
+//! visibility, globals are named.
 
 use super::kind::Kind::*;
 use super::*;
@@ -57,6 +58,13 @@ pub(super) const LAYOUT: Layout = Layout {
     properties: PropertyLayout {
         symbol_flags: SymbolFlags::Visibility,
         ..super::v13_6::LAYOUT.properties
+    },
+    function: FunctionLayout {
+        code: CodeReference::DispatchHandle {
+            offset: 24,
+            table: DispatchTablePlace::Isolate(0x268),
+        },
+        ..super::v13_6::LAYOUT.function
     },
     code: CodeLayout {
         baseline: 11,
