@@ -21,6 +21,15 @@ pub(super) const LAYOUT: Layout = Layout {
         startup_object_cache: 0x11018,
         shareable_object_cache: 0x11030,
     },
+    page: PageLayout {
+        heap: 0xeff8,
+        owner: PageOwner::Metadata {
+            metadata: 8,
+            heap: 64,
+        },
+        flags: 0,
+        shared_flag: 1,
+    },
     function: FunctionLayout {
         code: CodeReference::DispatchHandle {
             offset: 24,

@@ -51,6 +51,10 @@ pub(super) const LAYOUT: Layout = Layout {
         startup_object_cache: 0x113c8,
         shareable_object_cache: 0x113e0,
     },
+    page: PageLayout {
+        heap: 0xf3c0,
+        ..super::v13_6::LAYOUT.page
+    },
     descriptors: DescriptorLayout {
         entries: 32,
         ..super::v13_6::LAYOUT.descriptors
