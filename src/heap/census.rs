@@ -2,7 +2,8 @@
 //! number of edges, which strings it holds, and the names that objects lend each other. It keeps one byte a node.
 
 use super::body::HashTable;
-use super::extract::{CODE_KIND_MASK, EdgeName, EdgeNames, EdgeSink};
+use super::extract::code::CODE_KIND_MASK;
+use super::extract::{EdgeName, EdgeSink, Extractor};
 use super::graph::Graph;
 use super::layout::Tag;
 use super::layout::kind::Kind;
@@ -152,7 +153,7 @@ impl Tags {
 
 impl Census {
     /// Walks the graph.
-    pub fn take<'m>(graph: &Graph<'m>, names: &mut Names, edge_names: &EdgeNames) -> Census {
+    pub fn take<'m>(graph: &Graph<'m>, names: &mut Names, extractor: &Extractor<'_, 'm>) -> Census {
         let tags = Tags::new(graph, names);
         let mut census = Census {
             notes: vec![0; graph.count as usize],
@@ -178,7 +179,7 @@ impl Census {
             }
             let Some(object) = object else { continue };
             let before = counter.edges;
-            graph.extract(edge_names, &object, &mut counter);
+            extractor.extract(&object, &mut counter);
             let edges = (counter.edges - before).min(u64::from(MANY_EDGES)) as u8;
             census.notes[rank] |= edges;
             census.note(graph, names, &tags, rank, &object);

@@ -7,7 +7,6 @@ use super::mark::{Marked, Marker};
 use super::memory::{Address, Memory};
 use super::object::{Decoder, Object};
 use super::pages::Pages;
-use super::plan::Plans;
 use super::roots::{Root, RootFinder, RootTable, WellKnown};
 use super::{HeapError, tagged::Tagged};
 
@@ -35,7 +34,6 @@ pub struct Graph<'m> {
     pub skipped: u64,
     /// References into the heaps of other isolates, which were not followed.
     pub foreign: u64,
-    pub(super) plans: Plans,
     dispatch_table: Option<DispatchTable>,
 }
 
@@ -74,7 +72,6 @@ impl<'m> Graph<'m> {
             native_contexts,
             skipped,
             foreign,
-            plans: Plans::new(),
             dispatch_table,
         })
     }

@@ -4,14 +4,17 @@
 //!
 //! The way of the data: [`memory`] gives checked reads, [`object`] and [`size`] make objects of words by a [`layout`],
 //! [`roots`] and [`mark`] find what is reachable, [`pages`] keeps the marks and numbers them, [`graph`] holds it all;
-//! then [`census`] counts, and [`export`] writes what [`describe`], [`extract`] and [`locations`] read.
+//! then [`census`] counts, and [`export`] writes what [`describe`], [`extract`] and [`locations`] read. What several of those ask
+//! of an object is in [`text`], [`properties`], [`functions`] and [`constructors`].
 
 pub mod body;
 pub mod census;
+pub mod constructors;
 pub mod describe;
 pub mod dispatch;
 pub mod export;
 pub mod extract;
+pub mod functions;
 pub mod graph;
 pub mod layout;
 pub mod locations;
@@ -22,7 +25,7 @@ pub mod object;
 pub mod owner;
 pub mod page_numbers;
 pub mod pages;
-pub mod plan;
+pub mod properties;
 pub mod roots;
 pub mod self_test;
 pub mod size;
