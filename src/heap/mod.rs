@@ -23,6 +23,7 @@ pub mod mark;
 pub mod memory;
 pub mod names;
 pub mod object;
+pub mod owner;
 pub mod page_numbers;
 pub mod pages;
 pub mod properties;
@@ -73,6 +74,8 @@ pub struct Counts {
     pub bytes: u64,
     /// Words that looked like pointers to objects and were none.
     pub skipped: u64,
+    /// References into the heaps of other isolates, which were not followed.
+    pub foreign: u64,
 }
 
 /// Reads the heap of the isolate at `isolate` and writes its snapshot to `output`.

@@ -151,6 +151,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             strings,
             bytes,
             skipped: self.graph.skipped,
+            foreign: self.graph.foreign,
         })
     }
 
