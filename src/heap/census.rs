@@ -2,11 +2,11 @@
 //! number of edges, which strings it holds, and the names that objects lend each other. It keeps one byte a node.
 
 use super::body::HashTable;
-use super::constructors::Constructors;
-use super::describe::Describer;
-use super::export::self_size;
-use super::extract::{CODE_KIND_MASK, EdgeName, EdgeNames, EdgeSink};
+use super::describe::{Describer, self_size};
+use super::extract::code::CODE_KIND_MASK;
+use super::extract::{EdgeName, EdgeSink, Extractor};
 use super::graph::Graph;
+use super::histogram::Histogram;
 use super::layout::Tag;
 use super::layout::kind::Kind;
 use super::memory::Address;
@@ -97,7 +97,7 @@ pub struct Census {
     /// The internalized string with the same text as a name, by its number in its group.
     pub shared_names: FxHashMap<NameId, u32>,
     /// The objects by constructor.
-    pub constructors: Constructors,
+    pub histogram: Histogram,
 }
 
 struct Counter<'x, 'm> {
@@ -161,7 +161,7 @@ impl Census {
         graph: &Graph<'m>,
         names: &mut Names,
         describer: &mut Describer,
-        edge_names: &EdgeNames,
+        extractor: &Extractor<'_, 'm>,
     ) -> Census {
         let tags = Tags::new(graph, names);
         let mut census = Census {
@@ -176,7 +176,7 @@ impl Census {
             backing_stores: Vec::new(),
             ephemerons: Vec::new(),
             shared_names: FxHashMap::default(),
-            constructors: Constructors::default(),
+            histogram: Histogram::default(),
         };
         let mut counter = Counter {
             pages: &graph.pages,
@@ -189,13 +189,13 @@ impl Census {
             }
             let Some(object) = object else { continue };
             let before = counter.edges;
-            graph.extract(edge_names, &object, &mut counter);
+            extractor.extract(&object, &mut counter);
             let edges = (counter.edges - before).min(u64::from(MANY_EDGES)) as u8;
             census.notes[rank] |= edges;
             census.note(graph, names, &tags, rank, &object);
             let bytes = self_size(graph, &object);
             census
-                .constructors
+                .histogram
                 .count(graph, describer, names, &object, bytes);
         }
         census.edges = counter.edges;

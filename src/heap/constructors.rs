@@ -1,169 +1,217 @@
-//! How many objects each constructor has made and how large they are: the rows of DevTools' class list, known before the first
-//! node is written.
-//!
-//! A row for each name would take as much memory as a program has names, so there is a bound on the rows; objects of further
-//! names are counted in one row. What tags make of internal arrays is not known yet, so these count as arrays.
+//! What the constructor of an object is called: `JSReceiver::GetConstructorName`, src/objects/js-objects.cc.
 
-use super::describe::{Describer, NodeName};
 use super::graph::Graph;
+use super::layout::bits;
 use super::layout::kind::Kind;
 use super::memory::Address;
-use super::names::Names;
-use super::object::Object;
-use crate::snapshot::NodeType;
-use crate::summary::{CONSTRUCTORS, ConstructorUse};
-use rustc_hash::FxHashMap;
-use std::cmp::Reverse;
+use super::object::{Object, Shape};
+use super::tagged::Tagged;
 
-/// The rows of constructors, besides one for each type of node.
-const MOST_ROWS: usize = 1 << 14;
-/// The number of maps whose row is remembered.
-const REMEMBERED_MAPS: usize = 1 << 10;
+/// How many prototypes are asked for a constructor. Proxies can make longer chains; nothing else does.
+const MAX_PROTOTYPES: usize = 1000;
+/// How many maps are followed to a constructor.
+const MAX_BACK_POINTERS: usize = 10_000;
+/// `Tuple2`, src/objects/struct.tq, and JSPrimitiveWrapper's value.
+const TUPLE_FIRST: u16 = 8;
+const PRIMITIVE_VALUE: u64 = 24;
+/// Bit of JSArrayBuffer's flags. src/objects/js-array-buffer.tq.
+const ARRAY_BUFFER_IS_SHARED: u32 = 1 << 4;
 
-const NODE_TYPES: usize = NodeType::ObjectShape as usize + 1;
-/// The row of constructors beyond [`MOST_ROWS`]. No node of the heap's objects is synthetic.
-const OTHERS: usize = NodeType::Synthetic as usize;
-
-/// Objects of one constructor.
-#[derive(Debug, Clone, Copy, Default)]
-struct Use {
-    count: u64,
-    bytes: u64,
+/// What V8 calls the constructor of an object.
+pub struct ConstructorName<'m> {
+    /// The string.
+    pub text: Address,
+    /// The function, unless a tag or a template gave the name.
+    pub constructor: Option<Object<'m>>,
+    /// Whether all objects of the map have the same.
+    pub holds_for_map: bool,
 }
 
-/// Counts objects by constructor.
-pub struct Constructors {
-    /// One row for each [`NodeType`], then those of `names`.
-    rows: Vec<Use>,
-    names: Vec<NodeName>,
-    row_of_name: FxHashMap<NodeName, usize>,
-    row_of_map: Vec<(Address, usize)>,
-}
-
-impl Default for Constructors {
-    fn default() -> Self {
-        Constructors {
-            rows: vec![Use::default(); NODE_TYPES],
-            names: Vec::new(),
-            row_of_name: FxHashMap::default(),
-            row_of_map: vec![(0, 0); REMEMBERED_MAPS],
-        }
-    }
-}
-
-impl Constructors {
-    /// Counts `object`, whose node takes `bytes`.
-    #[inline]
-    pub fn count<'m>(
-        &mut self,
-        graph: &Graph<'m>,
-        describer: &mut Describer,
-        names: &mut Names,
-        object: &Object<'m>,
-        bytes: u64,
-    ) {
-        let map = object.shape.map;
-        let slot =
-            (map >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 32 & (REMEMBERED_MAPS - 1);
-        let row = match self.row_of_map[slot] {
-            (remembered, row) if remembered == map => row,
-            _ => {
-                let (row, holds_for_map) = self.row_of(graph, describer, names, object);
-                if holds_for_map {
-                    self.row_of_map[slot] = (map, row);
-                }
-                row
-            }
-        };
-        self.rows[row].count += 1;
-        self.rows[row].bytes += bytes;
-    }
-
-    /// The row of an object, and whether all objects of its map have the same.
-    fn row_of<'m>(
-        &mut self,
-        graph: &Graph<'m>,
-        describer: &mut Describer,
-        names: &mut Names,
-        object: &Object<'m>,
-    ) -> (usize, bool) {
-        let kind = object.kind();
-        let is_function = matches!(kind, Kind::JsFunction | Kind::JsBoundFunction);
-        if kind.is_js_object() && !is_function && kind != Kind::JsRegExp {
-            let (name, holds_for_map) = describer.constructor_name(graph, names, object);
-            return (self.row_of_name(name), holds_for_map);
-        }
-        match describer.describe(graph, names, object) {
-            (NodeType::Object, name) => (self.row_of_name(name), true),
-            // Symbols of one map may be hidden or not.
-            (node_type, _) => (node_type as usize, kind != Kind::Symbol),
-        }
-    }
-
-    fn row_of_name(&mut self, name: NodeName) -> usize {
-        if let Some(&row) = self.row_of_name.get(&name) {
-            return row;
-        }
-        if self.names.len() == MOST_ROWS {
-            return OTHERS;
-        }
-        let row = self.rows.len();
-        self.rows.push(Use::default());
-        self.names.push(name);
-        self.row_of_name.insert(name, row);
-        row
-    }
-
-    /// The bytes of all objects.
-    pub fn bytes(&self) -> u64 {
-        self.rows.iter().map(|row| row.bytes).sum()
-    }
-
-    /// The [`CONSTRUCTORS`] with the most bytes, largest first. `text` reads a name, `others` are rows that are not of objects.
-    pub fn largest(
-        self,
-        text: impl Fn(NodeName) -> String,
-        others: impl IntoIterator<Item = ConstructorUse>,
-    ) -> Vec<ConstructorUse> {
-        let (of_types, of_names) = self.rows.split_at(NODE_TYPES);
-        let mut largest: Vec<(NodeName, Use)> = self
-            .names
-            .into_iter()
-            .zip(of_names.iter().copied())
-            .collect();
-        largest.sort_unstable_by_key(|(_, row)| Reverse(row.bytes));
-        largest.truncate(CONSTRUCTORS);
-        let row = |name: String, Use { count, bytes }: Use| ConstructorUse { name, count, bytes };
-        let mut rows: Vec<ConstructorUse> = largest
-            .into_iter()
-            .map(|(name, used)| row(text(name), used))
-            .chain(
-                TYPE_ROWS
-                    .map(|(node_type, name)| row(name.to_owned(), of_types[node_type as usize])),
-            )
-            .chain(others)
-            .filter(|row| row.count > 0)
-            .collect();
-        rows.sort_by_key(|row| Reverse(row.bytes));
-        rows.truncate(CONSTRUCTORS);
-        rows
-    }
-}
-
-/// What DevTools calls the nodes of a type that it does not list by name: `JSHeapSnapshotNode.rawName` and `className`.
-const TYPE_ROWS: [(NodeType, &str); 14] = [
-    (NodeType::Hidden, "(system)"),
-    (NodeType::Array, "(array)"),
-    (NodeType::String, "(string)"),
-    (NodeType::Code, "(compiled code)"),
-    (NodeType::Closure, "Function"),
-    (NodeType::RegExp, "RegExp"),
-    (NodeType::Number, "(number)"),
-    (NodeType::Native, "(native)"),
-    (NodeType::Synthetic, "(further constructors)"),
-    (NodeType::ConcatenatedString, "(concatenated string)"),
-    (NodeType::SlicedString, "(sliced string)"),
-    (NodeType::Symbol, "(symbol)"),
-    (NodeType::BigInt, "(bigint)"),
-    (NodeType::ObjectShape, "(object shape)"),
+/// What [`Graph::class_name`] may give.
+pub const CLASS_NAMES: [&str; 22] = [
+    "Arguments",
+    "Array",
+    "ArrayBuffer",
+    "ArrayIterator",
+    "BigInt",
+    "Boolean",
+    "Date",
+    "Error",
+    "Function",
+    "Generator",
+    "Map",
+    "Number",
+    "Object",
+    "RegExp",
+    "Script",
+    "Set",
+    "SharedArrayBuffer",
+    "String",
+    "Symbol",
+    "WeakMap",
+    "WeakSet",
+    "global",
 ];
+
+impl<'m> Graph<'m> {
+    /// `Map::GetConstructor`.
+    pub fn map_constructor(&self, map: Address) -> Option<Object<'m>> {
+        let mut current = self.object(map)?;
+        for _ in 0..MAX_BACK_POINTERS {
+            current = self.object(current.pointer(self.layout().map.constructor)?)?;
+            match current.kind() {
+                Kind::Map => continue,
+                // A map with a non-instance prototype keeps both in a tuple.
+                Kind::Tuple2 => return self.object(current.pointer(TUPLE_FIRST)?),
+                _ => return Some(current),
+            }
+        }
+        None
+    }
+
+    /// A constructor's name, unless it is empty or "Object".
+    fn telling_name(&self, constructor: &Object<'m>) -> Option<Address> {
+        if constructor.kind() != Kind::JsFunction {
+            return None;
+        }
+        let shared = self.object_in(
+            constructor,
+            self.layout().function.shared,
+            Kind::SharedFunctionInfo,
+        )?;
+        self.debug_name(&shared)
+            .filter(|&name| name != self.well_known.object_string)
+    }
+
+    /// The constructor that a class row of DevTools would name, from the map alone.
+    pub fn constructor_of_map(&self, shape: &Shape) -> Option<Object<'m>> {
+        let says_constructor = shape.bit_field2 & bits::NEW_TARGET_IS_BASE != 0
+            && shape.bit_field3 & bits::IS_PROTOTYPE_MAP == 0;
+        if says_constructor {
+            self.map_constructor(shape.map)
+        } else {
+            None
+        }
+    }
+
+    /// `GetConstructorHelper`, src/objects/js-objects.cc: from the map, else from the prototypes.
+    pub fn constructor_name(&self, object: &Object<'m>) -> Option<ConstructorName<'m>> {
+        if let Some(constructor) = self.constructor_of_map(&object.shape) {
+            if let Some(text) = self.telling_name(&constructor) {
+                return Some(ConstructorName {
+                    text,
+                    constructor: Some(constructor),
+                    holds_for_map: true,
+                });
+            }
+            if let Some(text) = self.template_class_name(&constructor) {
+                return Some(ConstructorName {
+                    text,
+                    constructor: None,
+                    holds_for_map: true,
+                });
+            }
+        }
+        let mut current = *object;
+        for _ in 0..MAX_PROTOTYPES {
+            let is_receiver = current.address == object.address;
+            if let Some((text, constructor)) = self.name_in_properties(&current, is_receiver) {
+                let holds_for_map = !is_receiver && !object.shape.is_dictionary_map();
+                return Some(ConstructorName {
+                    text,
+                    constructor,
+                    holds_for_map,
+                });
+            }
+            let map = self.object(current.shape.map)?;
+            current = self.object(map.pointer(self.layout().map.prototype)?)?;
+            if !current.kind().is_js_receiver() {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The name that an own `Symbol.toStringTag`, or on a prototype `constructor`, gives.
+    fn name_in_properties(
+        &self,
+        object: &Object<'m>,
+        is_receiver: bool,
+    ) -> Option<(Address, Option<Object<'m>>)> {
+        if !object.kind().is_js_object() {
+            return None;
+        }
+        let own = |key| self.target(self.own_data_property(object, key)?);
+        if let Some(tag) =
+            own(self.well_known.to_string_tag_symbol).filter(|tag| tag.kind().is_string())
+        {
+            return Some((tag.address, None));
+        }
+        if is_receiver {
+            return None;
+        }
+        let constructor = own(self.well_known.constructor_string)?;
+        Some((self.telling_name(&constructor)?, Some(constructor)))
+    }
+
+    /// The class name of a function template.
+    fn template_class_name(&self, template: &Object<'m>) -> Option<Address> {
+        let offset = self.layout().function.template_class_name;
+        (template.kind() == Kind::FunctionTemplateInfo)
+            .then(|| self.string_at(template, u64::from(offset)))?
+    }
+
+    /// The value of an own property that is data, not an accessor.
+    fn own_data_property(&self, object: &Object<'m>, key: Address) -> Option<Tagged> {
+        let mut found = None;
+        self.find_own_property(object, |property| {
+            if property.key == key {
+                found = (!property.is_accessor).then_some(property.value);
+            }
+            property.key == key
+        });
+        found
+    }
+
+    /// `JSReceiver::class_name`: what an object is called when nothing else has a name for it.
+    pub fn class_name(&self, object: &Object<'m>) -> &'static str {
+        match object.kind() {
+            Kind::JsFunction | Kind::JsBoundFunction | Kind::JsWrappedFunction => "Function",
+            Kind::JsArguments => "Arguments",
+            Kind::JsArray => "Array",
+            Kind::JsArrayBuffer => {
+                let flags = object
+                    .view()
+                    .half_word(u64::from(self.layout().buffer.flags));
+                if flags & ARRAY_BUFFER_IS_SHARED != 0 {
+                    "SharedArrayBuffer"
+                } else {
+                    "ArrayBuffer"
+                }
+            }
+            Kind::JsArrayIterator => "ArrayIterator",
+            Kind::JsDate => "Date",
+            Kind::JsError => "Error",
+            Kind::JsGenerator => "Generator",
+            Kind::JsMap => "Map",
+            Kind::JsSet => "Set",
+            Kind::JsWeakMap => "WeakMap",
+            Kind::JsWeakSet => "WeakSet",
+            Kind::JsRegExp => "RegExp",
+            Kind::JsGlobalProxy => "global",
+            Kind::JsPrimitiveWrapper => self.primitive_class_name(object.tagged(PRIMITIVE_VALUE)),
+            _ => "Object",
+        }
+    }
+
+    fn primitive_class_name(&self, value: Tagged) -> &'static str {
+        match self.target(value).map(|value| value.kind()) {
+            None | Some(Kind::HeapNumber) => "Number",
+            Some(Kind::Oddball) => "Boolean",
+            Some(Kind::Symbol) => "Symbol",
+            Some(Kind::BigInt) => "BigInt",
+            Some(Kind::Script) => "Script",
+            Some(_) => "String",
+        }
+    }
+}

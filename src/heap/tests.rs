@@ -5,7 +5,7 @@ use super::graph::Graph;
 use super::layout::Layout;
 use super::memory::{Content, Memory};
 use super::page_numbers::{PageNumbers, SLOTS};
-use super::synthetic::{self, HEAP, ISOLATE, Image};
+use super::synthetic::{self, FIRST_OBJECT, HEAP, ISOLATE, Image, MARKED_ELEMENT, smi, strong};
 use super::{Counts, HeapError, write_snapshot};
 use serde_json::Value;
 use std::cmp::Reverse;
@@ -349,6 +349,53 @@ fn a_heap_that_ends_anywhere_is_read_up_to_there() {
         if let Ok((counts, bytes)) = snapshot(&cut, layout) {
             assert_consistent(counts, &bytes);
         }
+    }
+}
+
+#[test]
+fn a_reference_into_the_heap_of_another_isolate_is_counted_and_not_followed() {
+    for layout in Layout::ALL {
+        let image = synthetic::heap(layout);
+        let (alone, _) = snapshot(&image, layout).unwrap();
+
+        // A heap of the same contents at another place, of another isolate.
+        let distance = 0x1000_0000;
+        let mut both = image.clone();
+        let (mut mapping, mut bytes) = image[0].clone();
+        mapping.start += distance;
+        mapping.end += distance;
+        replace(
+            &mut bytes,
+            ISOLATE + layout.page.heap,
+            ISOLATE + distance + layout.page.heap,
+        );
+        replace(
+            &mut bytes,
+            HEAP + synthetic::METADATA,
+            HEAP + distance + synthetic::METADATA,
+        );
+        both.push((mapping, bytes));
+        replace(
+            &mut both[0].1,
+            smi(MARKED_ELEMENT),
+            strong(FIRST_OBJECT + distance),
+        );
+
+        let (counts, bytes) = snapshot(&both, layout).unwrap();
+        assert_consistent(counts, &bytes);
+        assert_eq!((alone.foreign, counts.foreign), (0, 1));
+        // The number that was there may have had a node.
+        assert!(counts.nodes <= alone.nodes);
+    }
+}
+
+/// Puts `new` where the words are `old`.
+fn replace(bytes: &mut [u8], old: u64, new: u64) {
+    for word in bytes
+        .chunks_exact_mut(8)
+        .filter(|word| **word == old.to_le_bytes())
+    {
+        word.copy_from_slice(&new.to_le_bytes());
     }
 }
 
