@@ -117,3 +117,32 @@ fn remedy(error: &io::Error) -> &'static str {
         _ => "choose another folder",
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_can_do_is_told_for_each_way_a_disk_refuses() {
+        for (error, words) in [
+            (libc::ENOSPC, "free space"),
+            (libc::EDQUOT, "free space"),
+            (libc::EFBIG, "ulimit -f"),
+            (libc::ENOENT, "create it"),
+            (libc::EROFS, "may write to"),
+            (libc::EACCES, "may write to"),
+            (libc::ENAMETOOLONG, "shorter name"),
+            (libc::EIO, "another folder"),
+        ] {
+            let error = Error::Write {
+                file: "/d/x.part".into(),
+                source: io::Error::from_raw_os_error(error),
+            };
+            let sentence = error.to_string();
+            assert!(
+                sentence.contains("/d/x.part") && sentence.contains(words),
+                "{sentence}"
+            );
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Whether there is room for a snapshot: on the disk, and in memory where the file is memory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Encoding;
 use super::folder::{Folder, Space};
@@ -76,9 +76,9 @@ pub fn check(
     needed: u64,
     memory: Option<MemoryUse>,
 ) -> Result<Option<String>, NoRoom> {
-    let path = folder.path_of("".as_ref());
+    let path = folder.path();
     let space = folder.space().ok();
-    judge(space, memory, needed, &path)?;
+    judge(space, memory, needed, path)?;
     Ok(match (space, memory) {
         (Some(Space { is_memory: true, .. }), Some(memory)) => Some(format!(
             "the files of {} are memory (tmpfs): the heap snapshot takes about {} MB of the {} MB that the control group has left; \
@@ -95,7 +95,7 @@ fn judge(
     space: Option<Space>,
     memory: Option<MemoryUse>,
     needed: u64,
-    folder: &std::path::Path,
+    folder: &Path,
 ) -> Result<(), NoRoom> {
     let folder = || folder.to_owned();
     if let Some(Space { free_bytes, .. }) = space
@@ -127,7 +127,6 @@ fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     const MB: u64 = 1 << 20;
 

@@ -31,6 +31,11 @@ impl Folder {
         })
     }
 
+    /// The path by which it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The path of a file in it, for people.
     pub fn path_of(&self, name: &OsStr) -> PathBuf {
         self.path.join(name)
