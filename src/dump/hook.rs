@@ -41,7 +41,9 @@ impl HookResult {
         let seconds = *duration_ms as f64 / 1000.0;
         match (exit_code, failure) {
             (Some(code), _) => {
-                format!("{program} of the option exec ended with exit code {code} after {seconds:.1} s")
+                format!(
+                    "{program} of the option exec ended with exit code {code} after {seconds:.1} s"
+                )
             }
             (None, failure) => format!(
                 "{program} of the option exec failed after {seconds:.1} s: {}",
@@ -167,7 +169,10 @@ mod tests {
 
         fn run_words(words: &[&str], time: Duration) -> HookResult {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-            let paths = (Path::new("/d/x.heapsnapshot"), Path::new("/d/x.summary.json"));
+            let paths = (
+                Path::new("/d/x.heapsnapshot"),
+                Path::new("/d/x.summary.json"),
+            );
             run(&words, paths.0, paths.1, Instant::now() + time)
         }
 
@@ -177,12 +182,21 @@ mod tests {
         fn the_exit_code_is_reported() {
             let result = run_words(&["sh", "-c", "exit 7"], LONG);
             assert_eq!(result.exit_code, Some(7));
-            assert!(result.describe().contains("sh of the option exec ended with exit code 7"));
+            assert!(
+                result
+                    .describe()
+                    .contains("sh of the option exec ended with exit code 7")
+            );
         }
 
         #[test]
         fn no_shell_reads_the_words() {
-            let is_one_word = ["sh", "-c", "test \"$1\" = '$HOME;`x` /d/x.heapsnapshot'", "sh"];
+            let is_one_word = [
+                "sh",
+                "-c",
+                "test \"$1\" = '$HOME;`x` /d/x.heapsnapshot'",
+                "sh",
+            ];
             let words = [&is_one_word[..], &["$HOME;`x` {path}"]].concat();
             assert_eq!(run_words(&words, LONG).exit_code, Some(0));
         }
@@ -196,7 +210,11 @@ mod tests {
         #[test]
         fn a_program_that_is_not_there_is_named() {
             let result = run_words(&["/nowhere/upload"], LONG);
-            assert!(result.describe().starts_with("/nowhere/upload of the option exec failed"));
+            assert!(
+                result
+                    .describe()
+                    .starts_with("/nowhere/upload of the option exec failed")
+            );
             assert_eq!(result.exit_code, None);
         }
 

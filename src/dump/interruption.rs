@@ -26,13 +26,8 @@ mod on_this_system {
         name: AtomicPtr<libc::c_char>,
     }
 
-    const EMPTY: Slot = Slot {
-        folder: AtomicI32::new(-1),
-        name: AtomicPtr::new(null_mut()),
-    };
-
     /// The snapshot and the summary. What finds no place is merely not removed.
-    static DOOMED: [Slot; 2] = [EMPTY; 2];
+    static DOOMED: [Slot; 2] = [Slot::EMPTY, Slot::EMPTY];
 
     impl Doom {
         /// Dooms the file `name` in `folder`, which must stay open longer.
@@ -51,12 +46,24 @@ mod on_this_system {
     }
 
     impl Slot {
+        #[expect(
+            clippy::declare_interior_mutable_const,
+            reason = "the initial value of a static"
+        )]
+        const EMPTY: Slot = Slot {
+            folder: AtomicI32::new(-1),
+            name: AtomicPtr::new(null_mut()),
+        };
+
         fn occupy(folder: &Folder, name: CString) -> Option<&'static Slot> {
             let name = name.into_raw();
             let free = DOOMED.iter().find(|slot| {
-                let taken =
-                    slot.name
-                        .compare_exchange(null_mut(), name, Ordering::AcqRel, Ordering::Relaxed);
+                let taken = slot.name.compare_exchange(
+                    null_mut(),
+                    name,
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                );
                 taken.is_ok()
             });
             match free {
@@ -87,8 +94,8 @@ mod on_this_system {
                 slot.folder.load(Ordering::Acquire),
                 slot.name.load(Ordering::Acquire),
             );
-            // SAFETY: a name in `DOOMED` is NUL-terminated and never freed; the call is async-signal-safe.
             if folder >= 0 && !name.is_null() {
+                // SAFETY: a name in `DOOMED` is NUL-terminated and never freed; the call is async-signal-safe.
                 unsafe { libc::unlinkat(folder, name, 0) };
             }
         }

@@ -5,10 +5,10 @@
 
 use std::ffi::OsString;
 
+use super::Error;
 use super::folder::Folder;
 use super::name;
 use super::summary_file::{Snapshot, Summary};
-use super::Error;
 
 /// A summary is a few KB.
 const LONGEST_SUMMARY: u64 = 1 << 20;
@@ -181,8 +181,20 @@ mod tests {
     fn a_dump_that_is_being_made_stays_until_it_must_have_been_killed() {
         let folder = TestFolder::new();
         write_complete(&folder, "complete", "a", NOW);
-        write(&folder, "being made", "a", NOW - LONGEST_DUMP_MS, Snapshot::Begun);
-        write(&folder, "killed", "a", NOW - LONGEST_DUMP_MS - 1, Snapshot::Begun);
+        write(
+            &folder,
+            "being made",
+            "a",
+            NOW - LONGEST_DUMP_MS,
+            Snapshot::Begun,
+        );
+        write(
+            &folder,
+            "killed",
+            "a",
+            NOW - LONGEST_DUMP_MS - 1,
+            Snapshot::Begun,
+        );
         assert_eq!(rotate(&folder, 1), ["killed.summary.json"]);
     }
 

@@ -111,7 +111,7 @@ impl Sink {
 /// The file behind its buffer, and what makes the bytes fewer before.
 enum Output {
     Plain(BufWriter<WriteBack>),
-    Gzip(GzEncoder<BufWriter<WriteBack>>),
+    Gzip(Box<GzEncoder<BufWriter<WriteBack>>>),
 }
 
 impl Output {
@@ -119,7 +119,10 @@ impl Output {
         let file = BufWriter::with_capacity(BUFFER_BYTES, WriteBack::new(file));
         match encoding {
             Encoding::Plain => Output::Plain(file),
-            Encoding::Gzip => Output::Gzip(GzEncoder::new(file, Compression::new(GZIP_LEVEL))),
+            Encoding::Gzip => {
+                let encoder = GzEncoder::new(file, Compression::new(GZIP_LEVEL));
+                Output::Gzip(Box::new(encoder))
+            }
         }
     }
 

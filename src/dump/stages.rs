@@ -43,6 +43,7 @@ impl<'a> Dump<'a> {
                 program: options.program.clone(),
                 dump: DumpMetadata::default(),
                 heap: None,
+                heap_after_ms: None,
                 snapshot: Snapshot::Begun,
                 exec: None,
             },
@@ -65,6 +66,7 @@ impl<'a> Dump<'a> {
             }
         }
         self.content.heap = Some(heap);
+        self.content.heap_after_ms = Some(self.duration_ms());
         self.save();
     }
 

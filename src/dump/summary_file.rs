@@ -28,6 +28,9 @@ pub struct Summary {
     /// What the heap holds, as soon as that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heap: Option<HeapSummary>,
+    /// When that was known: milliseconds from the start of the helper.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heap_after_ms: Option<u64>,
     /// What became of the snapshot.
     pub snapshot: Snapshot,
     /// How the option `exec` went.
@@ -184,6 +187,7 @@ pub mod tests {
                 ..DumpMetadata::default()
             },
             heap: None,
+            heap_after_ms: None,
             snapshot,
             exec: None,
         }
@@ -264,8 +268,7 @@ pub mod tests {
             fs::write(folder.file("victim"), "precious").unwrap();
             symlink(folder.file("victim"), folder.file("x.summary.json")).unwrap();
             let mut place = place(&folder);
-            let file =
-                SummaryFile::create(&mut place, summary("a", 7, Snapshot::Begun)).unwrap();
+            let file = SummaryFile::create(&mut place, summary("a", 7, Snapshot::Begun)).unwrap();
             assert_eq!(file.path(), folder.file("x-1.summary.json"));
 
             fs::remove_file(file.path()).unwrap();

@@ -72,10 +72,7 @@ fn describe_memory(dump: &DumpMetadata) -> String {
 fn describe_constructor(constructor: &ConstructorUse, heap_bytes: u64) -> String {
     let ConstructorUse { name, count, bytes } = constructor;
     let percent = u128::from(*bytes) * 100 / u128::from(heap_bytes.max(1));
-    format!(
-        "{} MB ({percent} %) in {count} {name}",
-        megabytes(*bytes)
-    )
+    format!("{} MB ({percent} %) in {count} {name}", megabytes(*bytes))
 }
 
 #[cfg(test)]

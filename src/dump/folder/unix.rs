@@ -58,8 +58,7 @@ impl Folder {
     /// [`io::ErrorKind::PermissionDenied`] for what is no such file, or what the operating system says.
     pub fn read(&self, name: &OsStr, longest: u64) -> io::Result<Vec<u8>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file: File =
-            rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())?.into();
+        let file: File = rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())?.into();
         let status = rustix::fs::fstat(&file)?;
         let is_file = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
         if !is_file || status.st_uid != rustix::process::geteuid().as_raw() {
