@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{DEADLINE, HeapReader, pipe, trust};
 use crate::freeze::{self, Way};
 use crate::method::InspectorDumper;
-use crate::watch::{Cause, ChildEnd, Danger, Dumper, Frames, Stage};
+use crate::watch::{ChildEnd, Danger, Dumper, Frames, Meanwhile, Stage};
 
 /// Freezes the process on the spot. The application goes on, or, where it is about to die anyway, waits and needs no
 /// memory for copies.
@@ -21,17 +21,17 @@ impl Dumper for NativeDumper {
         if trust::distrust().is_some() {
             return InspectorDumper.begin(danger);
         }
-        let way = match danger.cause {
-            Cause::Threshold => Way::CopyOnWrite,
-            Cause::NearHeapLimit => Way::Shared,
+        let way = match danger.meanwhile {
+            Meanwhile::GoesOn | Meanwhile::OtherThreadWaits => Way::CopyOnWrite,
+            Meanwhile::Waits => Way::Shared,
         };
         let watch = Arc::clone(&danger.watch);
         trust::give_way();
         if freeze::is_busy() {
-            match danger.cause {
+            match danger.meanwhile {
                 // The next collection tries again.
-                Cause::Threshold => return watch.dump.set(Stage::Idle),
-                Cause::NearHeapLimit => wait_for_turn(),
+                Meanwhile::GoesOn => return watch.withdraw(),
+                Meanwhile::Waits | Meanwhile::OtherThreadWaits => wait_for_turn(),
             }
         }
         let Ok((pipe, output)) = pipe() else {
@@ -49,6 +49,10 @@ impl Dumper for NativeDumper {
             // Where nobody is left to wait for it, the child is ended here.
             let _ = to_monitor.send(reading);
         }
+    }
+
+    fn needs_javascript(&self) -> bool {
+        trust::distrust().is_some()
     }
 }
 

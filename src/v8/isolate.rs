@@ -4,8 +4,8 @@ use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 
 use super::symbols::{
-    Functions, GcCallback, HeapSpaceStatistics, HeapStatistics, NearHeapLimitCallback, RawIsolate,
-    UnsupportedHost,
+    Functions, GcCallback, HeapSpaceStatistics, HeapStatistics, InterruptCallback,
+    NearHeapLimitCallback, RawIsolate, UnsupportedHost,
 };
 
 /// `kGCTypeMarkSweepCompact` (v8-callbacks.h), unchanged from V8 10.2 to 14.6. Epilogues of incremental marking (8) run
@@ -35,6 +35,32 @@ pub struct Isolate {
     functions: &'static Functions,
 }
 
+/// An isolate, as another thread may use it.
+pub struct RemoteIsolate(Isolate);
+
+// SAFETY: the one method is allowed on any thread.
+unsafe impl Send for RemoteIsolate {}
+// SAFETY: as above.
+unsafe impl Sync for RemoteIsolate {}
+
+impl RemoteIsolate {
+    /// Where V8 keeps it.
+    pub fn address(&self) -> usize {
+        self.0.address()
+    }
+
+    /// Has V8 call `callback` on the isolate's thread as soon as it runs JavaScript. No JavaScript may run in the callback.
+    /// An idle isolate calls it when it wakes, and one in a long built-in function when that has ended.
+    ///
+    /// # Safety
+    /// The isolate must not have ended.
+    pub unsafe fn request_interrupt(&self, callback: InterruptCallback) {
+        let Isolate { raw, functions } = self.0;
+        // SAFETY: the caller vouches for the isolate; V8 takes a lock of its own (`Isolate::RequestInterrupt`).
+        unsafe { (functions.request_interrupt)(raw.as_ptr(), callback, std::ptr::null_mut()) }
+    }
+}
+
 impl Isolate {
     /// The isolate entered on this thread.
     pub fn current() -> Result<Self, UnsupportedHost> {
@@ -44,6 +70,15 @@ impl Isolate {
         NonNull::new(raw)
             .map(|raw| Self { raw, functions })
             .ok_or(UnsupportedHost::NoIsolate)
+    }
+
+    pub(super) fn raw(&self) -> *mut RawIsolate {
+        self.raw.as_ptr()
+    }
+
+    /// What other threads may do with it.
+    pub fn remote(&self) -> RemoteIsolate {
+        RemoteIsolate(*self)
     }
 
     /// Where V8 keeps it.
@@ -157,6 +192,11 @@ impl Isolate {
     pub fn low_memory_notification(&self) {
         // SAFETY: the isolate is alive and entered on this thread.
         unsafe { (self.functions.low_memory_notification)(self.raw.as_ptr()) }
+    }
+
+    /// Bytes outside of the heap that its objects hold.
+    pub fn external_memory(&self) -> u64 {
+        self.heap_statistics().external_memory() as u64
     }
 
     fn heap_statistics(&self) -> HeapStatistics {

@@ -19,6 +19,9 @@ pub type GcCallback = unsafe extern "C" fn(*mut RawIsolate, u32, u32, *mut c_voi
 /// `v8::NearHeapLimitCallback`: data, current limit, initial limit, all in bytes; returns the new limit.
 pub type NearHeapLimitCallback = unsafe extern "C" fn(*mut c_void, usize, usize) -> usize;
 
+/// `v8::InterruptCallback`: isolate, data.
+pub type InterruptCallback = unsafe extern "C" fn(*mut RawIsolate, *mut c_void);
+
 /// `v8::HeapStatistics` (v8-statistics.h): nine `size_t`, a padded `bool`, four or five `size_t`. The buffer is larger than
 /// any version's structure, so V8 may add fields behind those that are read here.
 #[repr(C)]
@@ -40,6 +43,11 @@ impl HeapStatistics {
     /// `used_heap_size`: bytes in objects of all spaces, garbage that was not yet collected included.
     pub fn used_heap_size(&self) -> usize {
         self.words[4]
+    }
+
+    /// `external_memory`: bytes outside of the heap that its objects hold.
+    pub fn external_memory(&self) -> usize {
+        self.words[7]
     }
 
     /// `heap_size_limit`: the largest old generation plus three of the largest semi-space (`Heap::MaxReserved`, heap.cc).
@@ -137,6 +145,9 @@ v8_functions! {
     automatically_restore_initial_heap_limit: "_ZN2v87Isolate36AutomaticallyRestoreInitialHeapLimitEd",
         "?AutomaticallyRestoreInitialHeapLimit@Isolate@v8@@QEAAXN@Z",
         fn(*mut RawIsolate, f64);
+    request_interrupt: "_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_",
+        "?RequestInterrupt@Isolate@v8@@QEAAXP6AXPEAV12@PEAX@Z1@Z",
+        fn(*mut RawIsolate, InterruptCallback, *mut c_void);
     low_memory_notification: "_ZN2v87Isolate21LowMemoryNotificationEv",
         "?LowMemoryNotification@Isolate@v8@@QEAAXXZ",
         fn(*mut RawIsolate);
@@ -171,7 +182,7 @@ pub fn debug_constants() -> impl Fn(&str) -> Option<i32> {
 }
 
 /// The running program and the libraries it has loaded, where V8 may be one of them (`libnode.so`).
-struct Program {
+pub(super) struct Program {
     #[cfg(unix)]
     library: libloading::os::unix::Library,
     #[cfg(windows)]
@@ -179,7 +190,7 @@ struct Program {
 }
 
 impl Program {
-    fn open() -> Result<Self, UnsupportedHost> {
+    pub(super) fn open() -> Result<Self, UnsupportedHost> {
         #[cfg(unix)]
         let library = libloading::os::unix::Library::this();
         #[cfg(windows)]
@@ -190,7 +201,10 @@ impl Program {
 
     /// # Safety
     /// `F` must be a function pointer of the signature that `symbol` names.
-    unsafe fn function<F: Copy>(&self, symbol: &'static str) -> Result<F, UnsupportedHost> {
+    pub(super) unsafe fn function<F: Copy>(
+        &self,
+        symbol: &'static str,
+    ) -> Result<F, UnsupportedHost> {
         // SAFETY: the caller vouches for the signature; the program itself is never unloaded.
         let found = unsafe { self.library.get::<F>(symbol) };
         found
