@@ -94,6 +94,7 @@ class OomHeapdump {
       execArgv: process.execArgv,
       probe: runInThisContext(addon.selfTestProbe(), "node-oom-heapdump/self-test"),
       nodeOptions: process.env.NODE_OPTIONS ?? "",
+      nodeVersion: process.versions.node,
       v8Version: process.versions.v8,
       workerYoungGenerationMb: resourceLimits.maxYoungGenerationSizeMb,
       memory: memoryForV8(),

@@ -34,6 +34,7 @@ pub mod request;
 #[cfg(all(feature = "addon", unix))]
 pub mod signal_request;
 pub mod snapshot;
+pub mod summary;
 #[cfg(feature = "addon")]
 pub mod v8;
 #[cfg(feature = "addon")]

@@ -29,7 +29,8 @@ use crate::signal_request;
 use crate::v8::{Isolate, UnsupportedHost};
 use crate::watch::limit::{LimitSources, old_generation_limit};
 use crate::watch::{
-    IsolateWatch, MemoryBound, Rules, Watch, answer_on_this_thread, catch_fatal_errors,
+    IsolateWatch, MemoryBound, Program, Rules, Settings, Watch, answer_on_this_thread,
+    catch_fatal_errors,
 };
 use trust::Trust;
 
@@ -52,6 +53,8 @@ pub struct ArmOptions {
     pub exec_argv: Vec<String>,
     /// `process.env.NODE_OPTIONS`, empty when unset.
     pub node_options: String,
+    /// `process.versions.node`.
+    pub node_version: String,
     /// `process.versions.v8`.
     pub v8_version: String,
     /// The value of the script that [`self_test_probe`] gives.
@@ -250,13 +253,19 @@ fn watch_this_isolate(
         max_dumps: options.max_dumps,
         cooldown: milliseconds(options.cooldown),
     };
-    let watch = Watch::new(
-        options.thread,
+    let settings = Settings {
+        thread: options.thread,
         limit,
-        options.threshold,
+        threshold: options.threshold,
         rules,
-        monitor.watches(),
-    );
+        program: Program {
+            node_version: options.node_version.clone(),
+            v8_version: options.v8_version.clone(),
+            exec_argv: options.exec_argv.clone(),
+            node_options: options.node_options.clone(),
+        },
+    };
+    let watch = Watch::new(settings, monitor.watches());
     let trust = Trust::of(isolate, &options)?;
     let armed = Armed {
         isolate: ManuallyDrop::new(IsolateWatch::install(isolate, watch, trust.dumper(), wake)),

@@ -28,6 +28,19 @@ pub struct OldGenerationUse {
     pub committed: u64,
 }
 
+/// A space of the heap, in bytes.
+#[derive(Debug, Clone)]
+pub struct HeapSpaceUse {
+    /// `old_space`, `large_object_space`, …
+    pub name: String,
+    /// Taken from the system.
+    pub size: u64,
+    /// In objects.
+    pub used: u64,
+    /// Resident.
+    pub physical: u64,
+}
+
 /// The isolate of the thread that made this value. All methods must be called on that thread.
 #[derive(Clone, Copy)]
 pub struct Isolate {
@@ -199,6 +212,23 @@ impl Isolate {
         self.heap_statistics().external_memory() as u64
     }
 
+    /// All spaces of the heap.
+    pub fn heap_spaces(&self) -> Vec<HeapSpaceUse> {
+        (0..self.number_of_heap_spaces())
+            .map(|index| {
+                let space = self.heap_space_statistics(index);
+                HeapSpaceUse {
+                    name: space
+                        .name()
+                        .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+                    size: space.size as u64,
+                    used: space.used as u64,
+                    physical: space.physical as u64,
+                }
+            })
+            .collect()
+    }
+
     fn heap_statistics(&self) -> HeapStatistics {
         let mut statistics = HeapStatistics::zeroed();
         // SAFETY: the isolate is alive and the buffer is larger than V8's structure.
@@ -221,8 +251,6 @@ impl Isolate {
     }
 
     fn has_name(&self, index: usize, name: &CStr) -> bool {
-        let found = self.heap_space_statistics(index).name;
-        // SAFETY: a name that is not null is a C string that V8 never frees (`Heap::GetSpaceName`).
-        !found.is_null() && unsafe { CStr::from_ptr(found) } == name
+        self.heap_space_statistics(index).name() == Some(name)
     }
 }

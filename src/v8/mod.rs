@@ -8,7 +8,7 @@ mod isolate;
 mod symbols;
 
 pub use fatal_error::{FatalError, NoFatalError, OutOfMemoryCallback, OutOfMemoryDetails};
-pub use isolate::{Isolate, OldGenerationUse, RemoteIsolate, YoungSpaces};
+pub use isolate::{HeapSpaceUse, Isolate, OldGenerationUse, RemoteIsolate, YoungSpaces};
 pub use symbols::{
     GcCallback, InterruptCallback, NearHeapLimitCallback, RawIsolate, UnsupportedHost,
     debug_constants,

@@ -4,7 +4,7 @@
 //! host (Bun, Deno) has no V8 of its own. The mangled names are the same from V8 10.2 to 14.6: read from the symbol tables
 //! of the official Node binaries (`nm -D`; the Windows names from the export table of `node.exe`).
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::sync::OnceLock;
 
 /// The class `v8::Isolate`. Only its address is ever used.
@@ -59,14 +59,14 @@ impl HeapStatistics {
 /// `v8::HeapSpaceStatistics` (v8-statistics.h), five words in all versions.
 #[repr(C)]
 pub struct HeapSpaceStatistics {
-    /// `space_name`, a string that V8 never frees.
-    pub name: *const c_char,
+    name: *const c_char,
     /// `space_size`: bytes committed.
     pub size: usize,
     /// `space_used_size`: bytes in objects.
     pub used: usize,
     available: usize,
-    physical: usize,
+    /// `physical_space_size`: bytes resident.
+    pub physical: usize,
 }
 
 impl HeapSpaceStatistics {
@@ -79,6 +79,12 @@ impl HeapSpaceStatistics {
             available: 0,
             physical: 0,
         }
+    }
+
+    /// `space_name`.
+    pub fn name(&self) -> Option<&'static CStr> {
+        // SAFETY: a name that is not null is a C string that V8 never frees (`Heap::GetSpaceName`).
+        (!self.name.is_null()).then(|| unsafe { CStr::from_ptr(self.name) })
     }
 }
 

@@ -50,7 +50,7 @@ fn leave_a_dump(location: *const c_char) {
     if isolate.needs_javascript() {
         return;
     }
-    let meanwhile = if isolate.is_of_this_thread() {
+    let meanwhile = if isolate.watch.is_of_this_thread() {
         Meanwhile::Waits
     } else {
         Meanwhile::OtherThreadWaits

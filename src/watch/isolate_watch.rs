@@ -167,6 +167,7 @@ impl IsolateWatch {
 
     fn install_near_heap_limit(&self) {
         if !self.installed_near_heap_limit.replace(true) {
+            self.watch().note_recovery();
             self.was_near_heap_limit.set(false);
             self.extension.set(Extension::default());
             // SAFETY: the flag lets it be added once until it is removed; the data stay where they are until then.

@@ -14,7 +14,6 @@ pub struct WatchedIsolate {
     dumper: Box<dyn Dumper>,
     isolate: RemoteIsolate,
     young: YoungSpaces,
-    thread: ThreadMark,
     wake: Box<dyn Fn() + Send + Sync>,
     asked: Mutex<Option<Cause>>,
 }
@@ -39,7 +38,6 @@ impl WatchedIsolate {
             dumper,
             isolate: isolate.remote(),
             young: isolate.young_spaces(),
-            thread: ThreadMark::of_this_thread(),
             wake,
             asked: Mutex::default(),
         });
@@ -92,15 +90,12 @@ impl WatchedIsolate {
         self.dumper.needs_javascript()
     }
 
-    /// Whether the calling thread is the isolate's own.
-    pub fn is_of_this_thread(&self) -> bool {
-        self.thread == ThreadMark::of_this_thread()
-    }
-
     /// Bytes of the old generation in use: now, or as of the last mark-compact where another thread asks.
     pub fn used(&self) -> u64 {
         match Isolate::current() {
-            Ok(isolate) if self.is_of_this_thread() => isolate.old_generation_use(self.young).used,
+            Ok(isolate) if self.watch.is_of_this_thread() => {
+                isolate.old_generation_use(self.young).used
+            }
             _ => self.watch.used(),
         }
     }
@@ -171,17 +166,4 @@ pub fn answer_on_this_thread() {
 
 unsafe extern "C" fn answer(_isolate: *mut RawIsolate, _data: *mut std::ffi::c_void) {
     answer_on_this_thread();
-}
-
-/// Tells threads apart without asking the system, for threads of Rust's and others.
-#[derive(PartialEq, Eq)]
-struct ThreadMark(usize);
-
-impl ThreadMark {
-    fn of_this_thread() -> Self {
-        thread_local! {
-            static MARK: u8 = const { 0 };
-        }
-        MARK.with(|mark| Self(std::ptr::from_ref(mark).addr()))
-    }
 }

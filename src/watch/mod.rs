@@ -16,6 +16,7 @@ mod isolates;
 mod memory_left;
 mod node_options;
 mod policy;
+mod thread_mark;
 
 use std::io::PipeReader;
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ pub use isolates::{WatchedIsolate, answer_on_this_thread, ask_for_dump};
 pub use memory_left::resident_memory;
 use policy::Past;
 pub use policy::{Meanwhile, MemoryLeft, Rules};
+use thread_mark::ThreadMark;
 
 /// What is watched and what has been seen: shared by the isolate's thread, the monitor and `status()`.
 pub struct Watch {
@@ -48,6 +50,9 @@ pub struct Watch {
     pub collections: Collections,
     /// How far the dump has come.
     pub dump: DumpStage,
+    /// What runs in it.
+    pub program: Program,
+    own_thread: ThreadMark,
     used: AtomicU64,
     external: AtomicU64,
     began: Instant,
@@ -63,9 +68,39 @@ struct LastDump {
     complete: AtomicU64,
     /// Whether it counts among the precautions.
     is_precaution: AtomicBool,
+    /// Whether it was made of an isolate at its end that has not recovered since.
+    is_of_death: AtomicBool,
 }
 
 const NEVER: u64 = u64::MAX;
+
+/// What the reader of a post-mortem wants to know of the program.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    /// `process.versions.node`.
+    pub node_version: String,
+    /// `process.versions.v8`.
+    pub v8_version: String,
+    /// `process.execArgv`.
+    pub exec_argv: Vec<String>,
+    /// `process.env.NODE_OPTIONS`, empty when unset.
+    pub node_options: String,
+}
+
+/// What is known of an isolate when its watch begins.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Node's `threadId` of the isolate, 0 for the main thread.
+    pub thread: u32,
+    /// How large the old generation may become, in bytes.
+    pub limit: u64,
+    /// The share of the limit, in percent, above which a dump is made.
+    pub threshold: Option<u8>,
+    /// What the user allows.
+    pub rules: Rules,
+    /// What runs in the isolate.
+    pub program: Program,
+}
 
 /// What all watches of a process share.
 #[derive(Clone)]
@@ -191,21 +226,17 @@ pub enum Alarm {
 }
 
 impl Watch {
-    /// A watch that has seen nothing yet. `limit` in bytes, `threshold` in percent of it.
-    pub fn new(
-        thread: u32,
-        limit: u64,
-        threshold: Option<u8>,
-        rules: Rules,
-        common: Common,
-    ) -> Arc<Self> {
+    /// A watch of the calling thread's isolate that has seen nothing yet.
+    pub fn new(settings: Settings, common: Common) -> Arc<Self> {
         Arc::new(Self {
-            thread,
-            limit,
-            threshold,
-            rules,
+            thread: settings.thread,
+            limit: settings.limit,
+            threshold: settings.threshold,
+            rules: settings.rules,
+            program: settings.program,
             collections: Collections::default(),
             dump: DumpStage::default(),
+            own_thread: ThreadMark::of_this_thread(),
             used: AtomicU64::new(0),
             external: AtomicU64::new(0),
             began: Instant::now(),
@@ -213,6 +244,7 @@ impl Watch {
                 begun: AtomicU64::new(NEVER),
                 complete: AtomicU64::new(NEVER),
                 is_precaution: AtomicBool::new(false),
+                is_of_death: AtomicBool::new(false),
             },
             precautions: common.precautions,
             alarms: common.alarms,
@@ -223,6 +255,11 @@ impl Watch {
     /// Whether the isolate is a worker's.
     pub fn is_worker(&self) -> bool {
         self.thread != MAIN_THREAD
+    }
+
+    /// Whether the calling thread is the isolate's own.
+    pub fn is_of_this_thread(&self) -> bool {
+        self.own_thread == ThreadMark::of_this_thread()
     }
 
     /// Bytes of the old generation in use, as of the last mark-compact.
@@ -268,6 +305,11 @@ impl Watch {
         self.dump.set(Stage::Idle);
     }
 
+    /// The isolate that was near its end lives on.
+    pub fn note_recovery(&self) {
+        self.last_dump.is_of_death.store(false, Ordering::Relaxed);
+    }
+
     /// Whether `cause` calls for a dump now.
     pub fn is_due(&self, cause: &Cause) -> bool {
         let since = |moment: &AtomicU64| match moment.load(Ordering::Relaxed) {
@@ -278,6 +320,8 @@ impl Watch {
             precautions: self.precautions.load(Ordering::Relaxed),
             since_begun: since(&self.last_dump.begun),
             since_complete: since(&self.last_dump.complete),
+            shows_this_death: self.last_dump.is_of_death.load(Ordering::Relaxed)
+                && self.dump.get() == Stage::Complete,
         };
         !self.dump.is_at_work() && policy::is_due(cause, &self.rules, &past)
     }
@@ -291,6 +335,9 @@ impl Watch {
             self.last_dump
                 .is_precaution
                 .store(counts, Ordering::Relaxed);
+            if cause.is_death() {
+                self.last_dump.is_of_death.store(true, Ordering::Relaxed);
+            }
             if counts {
                 self.precautions.fetch_add(1, Ordering::Relaxed);
             }
@@ -368,7 +415,17 @@ mod tests {
             alarms,
             precautions,
         };
-        Watch::new(0, LIMIT, Some(75), rules, common)
+        Watch::new(settings(0, rules), common)
+    }
+
+    fn settings(thread: u32, rules: Rules) -> Settings {
+        Settings {
+            thread,
+            limit: LIMIT,
+            threshold: Some(75),
+            rules,
+            program: Program::default(),
+        }
     }
 
     fn watch() -> Arc<Watch> {
@@ -433,8 +490,8 @@ mod tests {
             alarms: crossbeam_channel::bounded(4).0,
             precautions: Arc::default(),
         };
-        let [first, second] = [0, 1]
-            .map(|thread| Watch::new(thread, LIMIT, Some(75), Rules::default(), common.clone()));
+        let [first, second] =
+            [0, 1].map(|thread| Watch::new(settings(thread, Rules::default()), common.clone()));
         assert!(first.claim(&Cause::Threshold));
         assert!(!second.claim(&Cause::Threshold));
         assert!(second.claim(&Cause::NearHeapLimit));
@@ -448,6 +505,19 @@ mod tests {
         assert!(watch.claim(&Cause::NearHeapLimit));
         complete(&watch);
         assert!(!watch.claim(&Cause::NearHeapLimit));
+    }
+
+    #[test]
+    fn one_death_leaves_one_dump_unless_the_isolate_recovers_in_between() {
+        let watch = without_cooldown(1);
+        assert!(watch.claim(&Cause::NearHeapLimit));
+        complete(&watch);
+        let out_of_memory = Cause::OutOfMemory {
+            location: String::new(),
+        };
+        assert!(!watch.claim(&out_of_memory));
+        watch.note_recovery();
+        assert!(watch.claim(&out_of_memory));
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Past {
     pub since_begun: Option<Duration>,
     /// Since the isolate's last complete dump.
     pub since_complete: Option<Duration>,
+    /// Whether that one was made at an end which the isolate has not left since.
+    pub shows_this_death: bool,
 }
 
 /// Whether `cause` calls for a dump, when none is being made. A death always does, unless a fresh dump shows what led to it.
@@ -43,7 +45,9 @@ pub fn is_due(cause: &Cause, rules: &Rules, past: &Past) -> bool {
         Cause::Threshold | Cause::Memory { .. } => {
             past.precautions < rules.max_dumps && has_cooled(past.since_begun)
         }
-        Cause::NearHeapLimit | Cause::OutOfMemory { .. } => has_cooled(past.since_complete),
+        Cause::NearHeapLimit | Cause::OutOfMemory { .. } => {
+            !past.shows_this_death && has_cooled(past.since_complete)
+        }
         Cause::Signal => true,
     }
 }
@@ -149,6 +153,7 @@ mod tests {
             precautions: 2,
             since_begun: Some(11 * SECOND),
             since_complete: Some(10 * SECOND),
+            shows_this_death: false,
         };
         assert!(deaths().iter().all(|cause| is_due_after(cause, past)));
         assert!(!precautions().iter().any(|cause| is_due_after(cause, past)));
@@ -160,6 +165,7 @@ mod tests {
             precautions: 1,
             since_begun: Some(10 * SECOND),
             since_complete: Some(9 * SECOND),
+            shows_this_death: false,
         };
         assert!(!deaths().iter().any(|cause| is_due_after(cause, past)));
     }
@@ -170,6 +176,7 @@ mod tests {
             precautions: 1,
             since_begun: Some(SECOND),
             since_complete: None,
+            shows_this_death: false,
         };
         assert!(deaths().iter().all(|cause| is_due_after(cause, past)));
     }
@@ -180,6 +187,7 @@ mod tests {
             precautions: 1,
             since_begun: Some(since),
             since_complete: None,
+            shows_this_death: false,
         };
         for cause in precautions() {
             assert!(!is_due_after(&cause, begun(9 * SECOND)));
@@ -193,6 +201,7 @@ mod tests {
             precautions: 9,
             since_begun: Some(SECOND),
             since_complete: Some(SECOND),
+            shows_this_death: false,
         };
         assert!(is_due_after(&Cause::Signal, past));
     }
