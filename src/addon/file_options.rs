@@ -18,21 +18,20 @@ pub struct WantedFiles {
     pub keep: Option<u32>,
     /// The words of the command that is run at the end; empty for none.
     pub exec: Vec<String>,
-    /// Milliseconds from the start of a dump to the end of that command.
-    pub timeout: u32,
     /// Whether contents of strings are kept out of the files.
     pub redact: bool,
 }
 
-impl From<WantedFiles> for FileOptions {
-    fn from(wanted: WantedFiles) -> FileOptions {
+impl WantedFiles {
+    /// The same for the helper. `timeout` bounds the command at the end.
+    pub fn with_timeout(self, timeout: Duration) -> FileOptions {
         FileOptions {
-            program: wanted.program,
-            gzip: wanted.gzip,
-            keep: wanted.keep,
-            exec: wanted.exec.into_iter().map(OsString::from).collect(),
-            timeout: Duration::from_millis(wanted.timeout.into()),
-            redact: wanted.redact,
+            program: self.program,
+            gzip: self.gzip,
+            keep: self.keep,
+            exec: self.exec.into_iter().map(OsString::from).collect(),
+            timeout,
+            redact: self.redact,
         }
     }
 }
