@@ -3,7 +3,7 @@
 //! Standard output carries only [`Answer`]s for the addon, standard error the lines for people. Rust's runtime ignores
 //! SIGPIPE, so an addon that died with its process does not end a dump.
 
-use std::io::BufReader;
+use std::io::{self, BufReader, IsTerminal};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -180,6 +180,7 @@ impl<'a> Course<'a> {
     }
 
     fn stream_from_inspector(&mut self, address: &InspectorAddress) -> Result<Written, Error> {
+        self.hear_metadata();
         let connected = || answer(&Answer::Connected);
         let DumpRequest {
             process, thread, ..
@@ -196,6 +197,20 @@ impl<'a> Course<'a> {
                 connected,
             )?)
         }
+    }
+
+    /// What the addon tells on standard input where no frozen child speaks; a person at a terminal tells nothing.
+    fn hear_metadata(&mut self) {
+        if io::stdin().is_terminal() {
+            return;
+        }
+        // The frames end after the metadata, which is no snapshot and no failure here.
+        let _ = frames::read_snapshot(io::stdin().lock(), |event| {
+            if let Event::Metadata(metadata) = event {
+                self.dump.note_metadata(*metadata);
+            }
+            Ok::<(), FrameError>(())
+        });
     }
 
     /// Holds the isolate until the file is complete and reported: it may be about to die of what the snapshot shows.

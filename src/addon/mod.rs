@@ -277,7 +277,9 @@ fn watch_this_isolate(
         executable: options.helper.into(),
         thread: options.thread,
         file,
-        file_options: options.file_options.with_timeout(milliseconds(options.timeout)),
+        file_options: options
+            .file_options
+            .with_timeout(milliseconds(options.timeout)),
         port: options.port,
         trust,
         _probe: options.probe,
