@@ -41,7 +41,7 @@ pub fn start(bound: MemoryBound) -> Result<(), MemoryWatchError> {
         MemoryBound::Percent(percent) => MemoryWatchError::NoLimit(percent),
         MemoryBound::Bytes(_) => MemoryWatchError::NoResidentMemory,
     })?;
-    spawn_without_signals("oom-heapdump", move || watch(&gauge)).map_err(NoThread::from)?;
+    spawn_without_signals("oom-rss", move || watch(&gauge)).map_err(NoThread::from)?;
     Ok(())
 }
 
