@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 pub use arena::Allocator;
 pub use child::Child;
 use child::{Birth, live};
-use clone::{BlockedSignals, Memory, Process, State};
+use clone::{BatchJob, BlockedSignals, Memory, Process, State};
 use dontfork::{Marked, Unmarked};
 pub use ending::Failure;
 use ending::LastWords;
@@ -167,6 +167,7 @@ where
     };
     let (process, probe) = match way {
         Way::CopyOnWrite => {
+            let _batch_job = BatchJob::begin();
             let marked = Marked::find().map_err(refused)?;
             let unmarked = Unmarked::new(marked.ranges);
             let mut birth = birth(unmarked.ranges());
