@@ -148,32 +148,6 @@ impl Drop for BlockedSignals {
     }
 }
 
-/// The calling thread is a batch job while this value lives. What it clones is one, too, and does not take the CPU from it
-/// at birth: where all CPUs are busy that costs the thread a time slice, several milliseconds.
-pub(super) struct BatchJob {
-    was_normal: bool,
-}
-
-impl BatchJob {
-    pub(super) fn begin() -> Self {
-        // SAFETY: the call has no arguments in memory. musl has no working wrapper of it.
-        let policy = unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
-        let was_normal = policy == libc::c_long::from(libc::SCHED_OTHER);
-        if was_normal {
-            set_scheduling(libc::SCHED_BATCH);
-        }
-        Self { was_normal }
-    }
-}
-
-impl Drop for BatchJob {
-    fn drop(&mut self) {
-        if self.was_normal {
-            set_scheduling(libc::SCHED_OTHER);
-        }
-    }
-}
-
 /// Changes how the calling thread is scheduled, among the policies that need no privilege. A refusal is harmless.
 pub(super) fn set_scheduling(policy: c_int) {
     let parameter = libc::sched_param { sched_priority: 0 };
