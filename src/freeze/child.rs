@@ -14,6 +14,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use super::arena::ARENA;
+use super::clone::set_scheduling;
 use super::dontfork::Marked;
 use super::ending::{self, Ending};
 use super::pace::Pace;
@@ -85,25 +86,26 @@ where
         deadline,
         background,
     } = birth.terms;
+    let background = background.filter(|_| birth.way == Way::CopyOnWrite);
+    match background {
+        // First of all, because the application goes on at this moment.
+        Some(_) => run_when_idle(),
+        None => set_scheduling(libc::SCHED_OTHER),
+    }
     handle_signals(&birth.quarters.handler_stack());
     set_deadline(*deadline);
     leave_no_core();
     stand_alone();
     drop_descriptors_but(output.as_raw_fd());
-    let mut share = 1.0;
     if birth.way == Way::CopyOnWrite {
         be_killed_first();
-        if let Some(background) = background {
-            run_when_idle();
-            share = *background;
-        }
     }
     let mut child = Child {
         way: birth.way,
         output: *output,
         dontfork: birth.dontfork,
         own_memory: birth.quarters.addresses(),
-        pace: Pace::new(share),
+        pace: Pace::new(background.unwrap_or(1.0)),
     };
     match panic::catch_unwind(AssertUnwindSafe(|| (birth.job)(&mut child))) {
         Ok(Ok(())) => ending::end(Ending::Done),
@@ -284,15 +286,7 @@ fn be_killed_first() {
 
 /// Runs only when nobody else wants the CPU.
 fn run_when_idle() {
-    let parameter = libc::sched_param { sched_priority: 0 };
-    // SAFETY: the structure is complete. musl has no working wrapper of the first call; a refusal of either is harmless.
-    unsafe {
-        libc::syscall(
-            libc::SYS_sched_setscheduler,
-            0,
-            libc::SCHED_IDLE,
-            &raw const parameter,
-        );
-        libc::setpriority(libc::PRIO_PROCESS, 0, 19);
-    }
+    set_scheduling(libc::SCHED_IDLE);
+    // SAFETY: no memory is touched; a refusal is harmless.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
 }

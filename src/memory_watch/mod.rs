@@ -23,7 +23,7 @@ pub enum MemoryWatchError {
     NoLimit(f64),
     /// Nobody tells how much memory is used.
     #[error(
-        "the resident memory of this process cannot be read from /proc/self/status: rss needs Linux with /proc mounted"
+        "the resident memory of this process cannot be read from /proc/self/statm: rss needs Linux with /proc mounted"
     )]
     NoResidentMemory,
     /// There can be no thread.
@@ -41,7 +41,7 @@ pub fn start(bound: MemoryBound) -> Result<(), MemoryWatchError> {
         MemoryBound::Percent(percent) => MemoryWatchError::NoLimit(percent),
         MemoryBound::Bytes(_) => MemoryWatchError::NoResidentMemory,
     })?;
-    spawn_without_signals("oom-heapdump", move || watch(&gauge)).map_err(NoThread::from)?;
+    spawn_without_signals("oom-rss", move || watch(&gauge)).map_err(NoThread::from)?;
     Ok(())
 }
 

@@ -54,6 +54,8 @@ const PIPE_BYTES: i32 = 1 << 20;
 #[derive(Clone, Copy)]
 pub struct HeapReader {
     isolate: u64,
+    /// Where the stack of the isolate's thread begins.
+    stack_begin: Option<usize>,
     layout: &'static Layout,
     /// Where the numbers of pages are kept from one dump to the next.
     page_slots: &'static [AtomicU64],
@@ -97,7 +99,7 @@ pub enum Distrust {
 }
 
 impl HeapReader {
-    /// A reader for the heap of `isolate`, whose V8 is `v8_version` (`process.versions.v8`).
+    /// A reader for the heap of `isolate`, the one of the calling thread, whose V8 is `v8_version` (`process.versions.v8`).
     ///
     /// # Errors
     /// When there is no layout of that V8, or what the running program states of itself is not what the layout has.
@@ -113,6 +115,7 @@ impl HeapReader {
         let quota = cgroup::cpu_quota(Path::new(cgroup::SYSTEM_ROOT));
         Ok(HeapReader {
             isolate: isolate.address() as u64,
+            stack_begin: stack::begin(),
             layout,
             page_slots: shared_slots(),
             background: quota.map_or(1.0, |processors| (processors * SHARE_OF_QUOTA).min(1.0)),
@@ -160,7 +163,7 @@ impl HeapReader {
             deadline,
             background: (way == Way::CopyOnWrite).then_some(self.background),
         };
-        let stack = stack::of_this_thread();
+        let stack = stack::in_use(self.stack_begin);
         // SAFETY: the job reads memory and writes to the pipe; what it allocates stays with it.
         let frozen = unsafe {
             freeze::freeze_either(way, &terms, &|child| self.write_frames(child, &stack))
@@ -190,7 +193,7 @@ impl HeapReader {
             deadline: DEADLINE,
             background: Some(self.background),
         };
-        let stack = stack::of_this_thread();
+        let stack = stack::in_use(self.stack_begin);
         let job = |child: &mut Child<'_>| {
             let memory = image::memory(child, &stack).map_err(|error| error.to_string())?;
             self.read_heap(&memory).map(drop)

@@ -234,7 +234,7 @@ fn ask(question: &dyn Fn(&Memory) -> String) -> Result<String, Failure> {
         deadline: DEADLINE,
         background: None,
     };
-    let stack = stack::of_this_thread();
+    let stack = stack::in_use(stack::begin());
     let job = |child: &mut Child<'_>| {
         let memory = image::memory(child, &stack).map_err(|error| error.to_string())?;
         let answer = question(&memory);
