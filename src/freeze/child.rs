@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::arena::ARENA;
 use super::clone::set_scheduling;
 use super::dontfork::Marked;
-use super::ending::{self, Ending};
+use super::ending::{self, Ending, FAULTS};
 use super::pace::Pace;
 use super::quarters::Quarters;
 use super::{Terms, Way};
@@ -138,14 +138,6 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
 /// Faults and the deadline end the child with a reason, a closed pipe is an error of `write`, and all other signals do
 /// what they do by default. The parent had them all blocked at the clone.
 fn handle_signals(handler_stack: &Range<usize>) {
-    const FAULTS: [c_int; 6] = [
-        libc::SIGSEGV,
-        libc::SIGBUS,
-        libc::SIGILL,
-        libc::SIGFPE,
-        libc::SIGABRT,
-        libc::SIGSYS,
-    ];
     let stack = libc::stack_t {
         ss_sp: handler_stack.start as *mut c_void,
         ss_flags: 0,
@@ -179,10 +171,15 @@ fn handle_signals(handler_stack: &Range<usize>) {
 }
 
 extern "C" fn on_fault(signal: c_int, information: *mut libc::siginfo_t, _context: *mut c_void) {
+    // SAFETY: the kernel passes the signal's information.
+    let information = unsafe { &*information };
+    let is_of_the_kernel = information.si_code > 0;
     let address = match signal {
-        libc::SIGABRT | libc::SIGSYS => 0,
-        // SAFETY: the kernel passes the signal's information, which has an address for these signals.
-        _ => unsafe { (*information).si_addr() as usize },
+        libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE if is_of_the_kernel => {
+            // SAFETY: sent by the kernel, these signals have an address.
+            unsafe { information.si_addr() as usize }
+        }
+        _ => 0,
     };
     ending::crash(signal, address)
 }
