@@ -66,15 +66,15 @@ struct Begun {
     helper: Helper,
     running: RunningHelper,
     child: Option<Box<dyn ChildEnd>>,
-    metadata: DumpMetadata,
     is_native: bool,
+    metadata: DumpMetadata,
 }
 
 impl Begun {
     fn begin(armed: &Armed, file: &Path) -> Result<Begun> {
         let mut helper = armed.helper_for(file);
-        let metadata = metadata::gather(Reason::Request, armed.isolate.watch());
         let reader = armed.trust.reader();
+        let metadata = metadata::gather(Reason::Request, armed.isolate.watch());
         let (running, child) = match reader {
             Some(reader) => reader
                 .begin(&mut helper, armed.isolate.watch())
@@ -85,8 +85,8 @@ impl Begun {
             helper,
             running,
             child,
-            metadata,
             is_native: reader.is_some(),
+            metadata,
         })
     }
 
@@ -103,8 +103,7 @@ impl Begun {
                     tell(&error.to_string());
                 }
                 tell("the inspector is asked for the heap snapshot instead");
-                let helper = self.helper.ask_inspector(&self.metadata)?;
-                helper.hear_out(|| {})
+                self.helper.ask_inspector(&self.metadata)?.hear_out(|| {})
             }
             result => result,
         }
