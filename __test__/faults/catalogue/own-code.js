@@ -1,0 +1,67 @@
+"use strict";
+
+// The application does itself what a dump does too: it ends, starts processes, minds signals and children, in several
+// threads.
+const { Subject, compile, find, pause } = require("../subject");
+
+/** Gives the commands during a dump at the threshold. */
+const during = (commands, settings) => async (trial) => {
+  const subject = await Subject.start(trial, settings?.(trial));
+  await subject.ask("collect");
+  for (const command of commands) await subject.ask(command);
+  await subject.isDumped();
+  subject.tell(trial.number % 2 === 0 ? "exit" : "die");
+  await subject.ends();
+  return subject;
+};
+
+const addon = (own) => () => ({
+  addon: compile("own-handlers.c", "-shared", "-fPIC"),
+  environment: { OWN_HANDLERS: own },
+});
+
+module.exports = [
+  {
+    name: "two isolates are dumped at once",
+    tries: { short: 2, long: 20 },
+    run: during(["both", "work"], () => ({ options: { threshold: false } })),
+  },
+  {
+    name: "process.exit at a random moment of a dump",
+    tries: { short: 3, long: 20 },
+    async run(trial) {
+      const subject = await Subject.start(trial);
+      await subject.ask("collect");
+      if (trial.isWatched) await find(() => subject.helpers().length > 0, 300);
+      await pause(Math.random() * 150);
+      subject.tell("exit");
+      await subject.ends();
+      return subject;
+    },
+  },
+  {
+    name: "fork and spawn during a dump",
+    tries: { short: 2, long: 20 },
+    run: during(["spawn", "work"]),
+  },
+  {
+    name: "the application handles SIGSEGV",
+    tries: { short: 2, long: 20 },
+    run: during(["fault", "work", "fault"], addon("SIGSEGV")),
+  },
+  {
+    name: "the application handles SIGCHLD",
+    tries: { short: 1, long: 20 },
+    run: during(["spawn"], addon("SIGCHLD")),
+  },
+  {
+    name: "the application ignores SIGCHLD",
+    tries: { short: 1, long: 20 },
+    run: during(["work"], addon("ignored")),
+  },
+  {
+    name: "the application waits for any child (waitpid -1) in a thread",
+    tries: { short: 2, long: 20 },
+    run: during(["work"], addon("waitpid")),
+  },
+];
