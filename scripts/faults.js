@@ -71,7 +71,9 @@ const isExplained = ({ stderr }) => /^node-oom-heapdump: .*(no heap snapshot|can
 
 /** One try of a fault, counted; returns whether the fault has happened at all. */
 async function attempt(fault, details, counts) {
-  const expected = await endingWithout(fault, details);
+  const expected = await endingWithout(fault, details).catch((error) => {
+    throw new Error(`without the module, too: ${error.message}`);
+  });
   const trial = new Trial({ ...details, isWatched: true });
   let run;
   try {
@@ -114,7 +116,7 @@ async function tryFault(fault, position, { form, only }) {
     try {
       await attempt(fault, { form, major, number: kind }, counts);
     } catch (error) {
-      counts.remarks.push(`on Node ${major} the fault could not be made: ${error.stack}`);
+      counts.remarks.push(`on Node ${major} the fault could not be made: ${error.message}`);
       break;
     }
   }

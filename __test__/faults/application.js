@@ -22,16 +22,16 @@ const own = addon && require(addon);
 globalThis.ledger = new Ledger();
 for (let made = 0; made < 10_000; made++) globalThis.ledger.leak({ made });
 
-// In a worker only one dump is asked for, by a name of its own.
-const instance = options && require(root)(isMainThread ? options : { ...options, name: `${options.name}-worker` });
-const ask = (name) => instance?.createHeapSnapshot(name).catch(() => {});
+const name = isMainThread ? options?.name : `${options?.name}-worker`;
+const instance = options && require(root)({ ...options, name });
+const ask = () => void instance?.createHeapSnapshot(name).catch(() => {});
 
 const ended = (child) => new Promise((resolve) => child.on("exit", resolve).on("error", resolve));
 
 const commands = {
   /** With a threshold of 1 % this begins a dump. */
   collect: () => globalThis.gc(),
-  ask: () => void ask(options?.name),
+  ask,
   async work() {
     const key = await promisify(crypto.pbkdf2)("password", "salt", 3000, 32, "sha256");
     const packed = await promisify(zlib.gzip)(key);
@@ -50,7 +50,7 @@ const commands = {
     const worker = new Worker(__filename, { workerData: { options, root } });
     await new Promise((resolve) => worker.once("message", resolve));
     worker.postMessage("ask");
-    ask(options?.name);
+    ask();
   },
   die() {
     for (;;) globalThis.ledger.leak(new Array(64).fill(globalThis.ledger.count));
@@ -60,7 +60,7 @@ const commands = {
 };
 
 if (!isMainThread) {
-  parentPort.once("message", () => ask(`${options.name}-worker`));
+  parentPort.once("message", ask);
   parentPort.postMessage("ready");
 } else {
   readline.createInterface({ input: process.stdin }).on("line", async (line) => {

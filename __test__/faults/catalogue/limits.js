@@ -9,6 +9,8 @@ const { Subject } = require("../subject");
 /** A dump at the threshold and then the application's death, with what `prepare` does to the running application. */
 const dumpAndDie = (settings, prepare) => async (trial) => {
   const subject = await Subject.start(trial, settings?.(trial));
+  // Once, so that the thread pool is there: Node aborts where it cannot have it.
+  await subject.ask("work");
   if (prepare) prepare(subject.id);
   await subject.ask("collect");
   await subject.ask("work");
@@ -18,10 +20,29 @@ const dumpAndDie = (settings, prepare) => async (trial) => {
   return subject;
 };
 
-const limit = (id, resource, amount) => execFileSync("prlimit", [`--pid=${id}`, `--${resource}=${amount}`]);
+const limit = (id, resource, amount, through = []) => {
+  const [program, ...args] = [...through, "prlimit", `--pid=${id}`, `--${resource}=${amount}`];
+  execFileSync(program, args);
+};
 
-/** Only a user without privileges has a limit of processes. It keeps root's right to read the files of this test. */
-const UNPRIVILEGED = ["setpriv", "--ruid=54321", "--bounding-set=-sys_resource,-sys_admin"];
+/** Root has no limit of processes. */
+const SOMEBODY = ["setpriv", "--reuid=54321"];
+
+/** Somebody who may read and write the files of this test all the same, wherever it lies. */
+const SOMEBODY_WITH_FILES = [
+  ...SOMEBODY,
+  "--inh-caps=+dac_override",
+  "--ambient-caps=+dac_override",
+  "--bounding-set=-sys_resource,-sys_admin",
+];
+
+/** The number that the next descriptor of a process would have. */
+function nextDescriptor(id) {
+  const descriptors = fs.readdirSync(`/proc/${id}/fd`).map(Number);
+  let next = 0;
+  while (descriptors.includes(next)) next += 1;
+  return next;
+}
 
 module.exports = [
   {
@@ -37,17 +58,14 @@ module.exports = [
   {
     name: "RLIMIT_NOFILE is reached",
     tries: { short: 2, long: 10 },
-    run: dumpAndDie(null, (id) => {
-      const descriptors = fs.readdirSync(`/proc/${id}/fd`).map(Number);
-      limit(id, "nofile", Math.max(...descriptors) + 1);
-    }),
+    run: dumpAndDie(null, (id) => limit(id, "nofile", nextDescriptor(id))),
   },
   {
     name: "RLIMIT_NPROC is reached",
     tries: { short: 2, long: 10 },
     run: dumpAndDie(
-      () => ({ through: UNPRIVILEGED }),
-      (id) => limit(id, "nproc", 1),
+      () => ({ through: SOMEBODY_WITH_FILES }),
+      (id) => limit(id, "nproc", 1, SOMEBODY),
     ),
   },
 ];
