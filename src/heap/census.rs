@@ -13,7 +13,6 @@ use super::memory::Address;
 use super::names::{NameId, Names};
 use super::object::Object;
 use super::pages::Pages;
-use crate::snapshot::writer::MAX_STRING_CHARACTERS;
 use crate::snapshot::{EdgeType, NodeType};
 use rustc_hash::FxHashMap;
 
@@ -347,9 +346,7 @@ impl Census {
         else {
             return;
         };
-        let name = graph
-            .debug_name(shared)
-            .map(|name| graph.utf8(name, MAX_STRING_CHARACTERS));
+        let name = graph.debug_name(shared).map(|name| graph.shown_text(name));
         let text = |what: &str| match &name {
             Some(name) => format!("({what} for {name})"),
             None => format!("(BASELINE {what})"),
@@ -428,7 +425,10 @@ impl Census {
     }
 
     fn share_name<'m>(&mut self, graph: &Graph<'m>, names: &Names, string: &Object<'m>) {
-        if !string.shape.is_internalized() || super::text::string_length(string) > MAX_SHARED_NAME {
+        if graph.hides(string.address)
+            || !string.shape.is_internalized()
+            || super::text::string_length(string) > MAX_SHARED_NAME
+        {
             return;
         }
         let text = graph.utf8(string.address, MAX_SHARED_NAME as usize);
