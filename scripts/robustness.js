@@ -149,7 +149,6 @@ async function killOnce(busy, directory, number, counts) {
   await new Promise((resolve) => setTimeout(resolve, 50));
   const lines = busy.lines - linesBefore;
   const files = fs.readdirSync(directory).filter((name) => name.endsWith(".heapsnapshot"));
-  // The child's end is told by the helper; of the helper's own end the rejected promise tells.
   if (killed > 0 && kills === "helperKilled" && files.length === 1) {
     // It was killed between the move of the whole file and its answer.
     const whole = path.join(directory, files[0]);
@@ -157,6 +156,7 @@ async function killOnce(busy, directory, number, counts) {
     fs.rmSync(whole);
     return;
   }
+  // The child's end is told by the helper; of the helper's own end the rejected promise tells.
   const expectedLines = kills === "childKilled" ? 1 : 0;
   if (killed > 0 && lines === expectedLines && files.length === 0) counts.failed += 1;
   else counts.faults.push(`${kills} ${killed} times: "${failure}", ${lines} lines, and the files ${files.join(", ")}`);
