@@ -2,17 +2,16 @@
 //! number of edges, which strings it holds, and the names that objects lend each other. It keeps one byte a node.
 
 use super::body::HashTable;
+use super::edge_counter::EdgeCounter;
 use super::extract::code::CODE_KIND_MASK;
-use super::extract::{EdgeName, EdgeSink, Extractor};
 use super::graph::Graph;
 use super::layout::Tag;
 use super::layout::kind::Kind;
 use super::memory::Address;
 use super::names::{NameId, Names};
 use super::object::Object;
-use super::pages::Pages;
+use crate::snapshot::NodeType;
 use crate::snapshot::writer::MAX_STRING_CHARACTERS;
-use crate::snapshot::{EdgeType, NodeType};
 use rustc_hash::FxHashMap;
 
 /// Bits of a node's byte: its number of edges, or [`MANY_EDGES`].
@@ -96,28 +95,6 @@ pub struct Census {
     pub shared_names: FxHashMap<NameId, u32>,
 }
 
-struct Counter<'x, 'm> {
-    pages: &'x Pages<'m>,
-    edges: u64,
-    decimals: u32,
-}
-
-impl EdgeSink for Counter<'_, '_> {
-    #[inline]
-    fn edge(&mut self, _: EdgeType, name: EdgeName, target: Address) {
-        if self.pages.is_marked(target) {
-            self.edges += 1;
-            if let EdgeName::Decimal(index) = name {
-                self.decimals = self.decimals.max(index + 1);
-            }
-        }
-    }
-
-    fn native_edge(&mut self, _: EdgeName, _: Address) {
-        self.edges += 1;
-    }
-}
-
 /// For each kind what its fields lend.
 struct Tags {
     by_kind: Vec<Vec<(Tag, NameId)>>,
@@ -153,7 +130,11 @@ impl Tags {
 
 impl Census {
     /// Walks the graph.
-    pub fn take<'m>(graph: &Graph<'m>, names: &mut Names, extractor: &Extractor<'_, 'm>) -> Census {
+    pub fn take<'m>(
+        graph: &Graph<'m>,
+        names: &mut Names,
+        counter: &mut EdgeCounter<'_, 'm>,
+    ) -> Census {
         let tags = Tags::new(graph, names);
         let mut census = Census {
             notes: vec![0; graph.count as usize],
@@ -168,24 +149,17 @@ impl Census {
             ephemerons: Vec::new(),
             shared_names: FxHashMap::default(),
         };
-        let mut counter = Counter {
-            pages: &graph.pages,
-            edges: 0,
-            decimals: 0,
-        };
         for (rank, object) in graph.objects().enumerate() {
             if rank % NODES_PER_COUNT == 0 {
                 census.string_counts.push(census.strings);
             }
             let Some(object) = object else { continue };
-            let before = counter.edges;
-            extractor.extract(&object, &mut counter);
-            let edges = (counter.edges - before).min(u64::from(MANY_EDGES)) as u8;
-            census.notes[rank] |= edges;
+            let edges = counter.count(&object);
+            census.edges += edges;
+            census.notes[rank] |= edges.min(u64::from(MANY_EDGES)) as u8;
             census.note(graph, names, &tags, rank, &object);
         }
-        census.edges = counter.edges;
-        census.decimals = counter.decimals;
+        census.decimals = counter.decimals();
         census.sort_backing_stores();
         census.find_ephemerons(graph);
         census
@@ -467,6 +441,12 @@ impl Census {
     #[inline]
     pub fn is_special(&self, rank: u32) -> bool {
         self.note_of(rank) & IS_SPECIAL != 0
+    }
+
+    /// Whether the node is as its map says: it has no text of its own and no other object lends it anything.
+    #[inline]
+    pub fn is_unremarkable(&self, rank: u32) -> bool {
+        self.note_of(rank) & !EDGES == 0
     }
 
     /// What other objects lend the node.

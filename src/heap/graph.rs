@@ -6,7 +6,7 @@ use super::layout::kind::Kind;
 use super::mark::{Marked, Marker};
 use super::memory::{Address, Memory};
 use super::object::{Decoder, Object};
-use super::pages::Pages;
+use super::pages::{Page, Pages};
 use super::roots::{Root, RootFinder, RootTable, WellKnown};
 use super::{HeapError, tagged::Tagged};
 
@@ -83,6 +83,12 @@ impl<'m> Graph<'m> {
     pub fn object(&self, address: Address) -> Option<Object<'m>> {
         let run = self.pages.page(self.pages.find(address)?).view(address)?;
         self.decoder.object(address, run)
+    }
+
+    /// The object at `address` of that page.
+    #[inline]
+    pub fn object_on(&self, page: &Page<'m>, address: Address) -> Option<Object<'m>> {
+        self.decoder.object(address, page.view(address)?)
     }
 
     /// What the slot of `object` at `offset` holds strongly, if it is of that kind.

@@ -8,7 +8,6 @@ use super::object::Decoder;
 use super::tagged::Tagged;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
-use std::ops::RangeInclusive;
 
 /// The isolate's root table.
 pub struct RootTable {
@@ -451,9 +450,7 @@ pub struct WellKnown {
     /// `Symbol.toStringTag`.
     pub to_string_tag_symbol: Address,
     /// Objects that internal and hidden edges never lead to: V8's `IsEssentialObject`.
-    inessential: FxHashSet<Address>,
-    /// From the first to the last of them.
-    inessential_range: RangeInclusive<Address>,
+    inessential: FewAddresses,
 }
 
 /// Roots that internal and hidden edges never lead to, besides the oddballs.
@@ -511,15 +508,47 @@ impl WellKnown {
             proto_string: table.get("proto_string")?,
             prototype_string: table.get("prototype_string")?,
             to_string_tag_symbol: table.get("to_string_tag_symbol")?,
-            inessential_range: inessential.iter().copied().min()?
-                ..=inessential.iter().copied().max()?,
-            inessential,
+            inessential: FewAddresses::new(&inessential),
         })
     }
 
     /// Whether internal and hidden edges may lead to `address`.
     #[inline]
     pub fn is_essential(&self, address: Address) -> bool {
-        !self.inessential_range.contains(&address) || !self.inessential.contains(&address)
+        !self.inessential.contains(address)
+    }
+}
+
+/// A set that is asked millions of times: each address has a place of its own, so that one comparison tells.
+struct FewAddresses {
+    places: Box<[Address]>,
+}
+
+impl FewAddresses {
+    /// Wider tables than this are not worth it; addresses that share a place in it would be an isolate unlike any other.
+    const MOST_PLACES: usize = 1 << 16;
+
+    fn new(addresses: &FxHashSet<Address>) -> FewAddresses {
+        let mut length = 1 << 8;
+        loop {
+            let mut places = vec![0; length];
+            let place = |address: Address| (address >> 3) as usize & (length - 1);
+            for &address in addresses {
+                places[place(address)] = address;
+            }
+            let is_whole = addresses
+                .iter()
+                .all(|&address| places[place(address)] == address);
+            if is_whole || length == Self::MOST_PLACES {
+                let places = places.into();
+                return FewAddresses { places };
+            }
+            length *= 2;
+        }
+    }
+
+    #[inline]
+    fn contains(&self, address: Address) -> bool {
+        self.places[(address >> 3) as usize & (self.places.len() - 1)] == address
     }
 }

@@ -2,6 +2,7 @@
 //! array buffers; their edges in the same order; locations; strings.
 
 mod edges;
+mod locations;
 mod nodes;
 mod roots;
 mod strings;
@@ -10,9 +11,9 @@ use self::roots::{FIRST_GROUP_NODE, group_roots};
 use self::strings::{REMEMBERED_KEYS, StringNumbers};
 use super::census::Census;
 use super::describe::Describer;
-use super::extract::Extractor;
+use super::edge_counter::EdgeCounter;
+use super::extract::EdgeNames;
 use super::graph::Graph;
-use super::locations::Locator;
 use super::memory::Address;
 use super::names::Names;
 use super::page_numbers::PageNumbers;
@@ -27,10 +28,11 @@ pub fn export(
     output: impl Write,
 ) -> Result<Counts, HeapError> {
     let mut names = Names::default();
-    let extractor = Extractor::new(graph, &mut names);
+    let edge_names = EdgeNames::new(&mut names, graph.layout());
+    let mut edge_counter = EdgeCounter::new(graph, &edge_names);
     let describer = Describer::new(&mut names);
     let roots = group_roots(graph);
-    let census = Census::take(graph, &mut names, &extractor);
+    let census = Census::take(graph, &mut names, &mut edge_counter);
     let writer = SnapshotWriter::new(output, graph.layout().snapshot.format);
     let strings = StringNumbers::new(&census, &names);
     let first_node = FIRST_GROUP_NODE + graph.layout().root_groups.len() as u64;
@@ -38,7 +40,8 @@ pub fn export(
         graph,
         census,
         names,
-        extractor: &extractor,
+        edge_names: &edge_names,
+        edge_counter,
         describer,
         writer,
         strings,
@@ -46,7 +49,6 @@ pub fn export(
         first_node,
         remembered_keys: vec![(0, 0); REMEMBERED_KEYS],
         strings_passed: [0; 2],
-        error: None,
     };
     export.run(page_numbers).map_err(HeapError::Write)
 }
@@ -55,7 +57,8 @@ struct Export<'x, 'm, W> {
     graph: &'x Graph<'m>,
     census: Census,
     names: Names,
-    extractor: &'x Extractor<'x, 'm>,
+    edge_names: &'x EdgeNames,
+    edge_counter: EdgeCounter<'x, 'm>,
     describer: Describer,
     writer: SnapshotWriter<W>,
     strings: StringNumbers,
@@ -64,15 +67,13 @@ struct Export<'x, 'm, W> {
     remembered_keys: Vec<(Address, u64)>,
     /// The strings of the heap among the nodes written so far.
     strings_passed: [u32; 2],
-    /// The first error of writing edges, whose sink cannot return one.
-    error: Option<io::Error>,
 }
 
 impl<'m, W: Write> Export<'_, 'm, W> {
     fn run(mut self, page_numbers: PageNumbers<'_>) -> io::Result<Counts> {
         let nodes = self.first_native_node() + self.census.backing_stores.len() as u64;
         let edges = self.root_edge_count() + self.census.edges;
-        self.writer.begin(nodes, edges)?;
+        self.writer.begin(nodes, edges);
         self.nodes(page_numbers)?;
         self.writer.begin_edges();
         self.edges()?;
@@ -93,23 +94,5 @@ impl<'m, W: Write> Export<'_, 'm, W> {
 
     fn first_native_node(&self) -> u64 {
         self.first_node + u64::from(self.graph.count)
-    }
-
-    fn locations(&mut self) -> io::Result<u64> {
-        let graph = self.graph;
-        let mut locator = Locator::default();
-        let mut count = 0;
-        for (rank, object) in graph.objects().enumerate() {
-            let Some(object) = object.filter(|object| object.kind().is_js_object()) else {
-                continue;
-            };
-            if let Some(location) = locator.locate(graph, &object) {
-                let node = self.first_node + rank as u64;
-                self.writer
-                    .location(node, location.script, location.line, location.column)?;
-                count += 1;
-            }
-        }
-        Ok(count)
     }
 }

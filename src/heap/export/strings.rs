@@ -9,7 +9,7 @@ use crate::heap::layout::kind::Kind;
 use crate::heap::memory::Address;
 use crate::heap::names::{NameId, Names};
 use crate::heap::page_numbers::PageNumbers;
-use crate::snapshot::writer::{MAX_STRING_CHARACTERS, push_number};
+use crate::snapshot::writer::MAX_STRING_CHARACTERS;
 use std::io::{self, Write};
 
 /// The first string of the file, which nothing refers to. V8 writes the same.
@@ -145,30 +145,26 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     }
 
     pub(super) fn all_strings(&mut self, page_numbers: PageNumbers<'_>) -> io::Result<u64> {
-        self.writer.one_byte_string(DUMMY_STRING.as_bytes())?;
+        self.writer.one_byte_string(DUMMY_STRING.as_bytes());
         let early_names = self.strings.early_names as usize;
-        self.names_from(0, early_names)?;
+        self.names_from(0, early_names);
         self.heap_strings(StringGroup::Internalized)?;
-        let mut decimal = Vec::new();
         for index in 0..self.census.decimals {
-            decimal.clear();
-            push_number(&mut decimal, u64::from(index));
-            self.writer.one_byte_string(&decimal)?;
+            self.writer.number_string(u64::from(index));
         }
         self.heap_strings(StringGroup::Other)?;
         for index in 0..self.census.ephemerons.len() {
             let text = self.pair_text(self.census.ephemerons[index], page_numbers);
-            self.writer.string(text.encode_utf16())?;
+            self.writer.string(text.encode_utf16());
         }
-        self.names_from(early_names, usize::MAX)?;
+        self.names_from(early_names, usize::MAX);
         Ok(self.strings.first_late_name + (self.names.texts().len() - early_names) as u64)
     }
 
-    pub(super) fn names_from(&mut self, first: usize, count: usize) -> io::Result<()> {
+    pub(super) fn names_from(&mut self, first: usize, count: usize) {
         for text in self.names.texts().skip(first).take(count) {
-            self.writer.string(text.encode_utf16())?;
+            self.writer.string(text.encode_utf16());
         }
-        Ok(())
     }
 
     pub(super) fn heap_strings(&mut self, group: StringGroup) -> io::Result<()> {
@@ -184,9 +180,9 @@ impl<'m, W: Write> Export<'_, 'm, W> {
                 .as_ref()
                 .map(|characters| (characters.bytes(&mut bytes), characters))
             {
-                Some((Some(text), _)) => self.writer.one_byte_string(text)?,
-                Some((None, characters)) => self.writer.string(characters.units())?,
-                None => self.writer.one_byte_string(b"")?,
+                Some((Some(text), _)) => self.writer.one_byte_string(text),
+                Some((None, characters)) => self.writer.string(characters.units()),
+                None => self.writer.one_byte_string(b""),
             }
         }
         Ok(())
