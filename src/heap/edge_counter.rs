@@ -3,9 +3,11 @@
 use super::extract::{EdgeName, EdgeNames, EdgeSink, Extractor};
 use super::graph::Graph;
 use super::memory::Address;
+use super::number_set::NumberSet;
 use super::object::Object;
 use super::pages::Pages;
 use crate::snapshot::EdgeType;
+use rustc_hash::FxHashSet;
 
 /// Counts the edges of one graph's nodes.
 pub struct EdgeCounter<'g, 'm> {
@@ -16,8 +18,20 @@ pub struct EdgeCounter<'g, 'm> {
 struct Sink<'g, 'm> {
     pages: &'g Pages<'m>,
     edges: u64,
-    decimals: u32,
+    used: Option<UsedNames>,
 }
+
+/// What edges are called.
+#[derive(Default)]
+pub struct UsedNames {
+    /// The numbers.
+    pub decimals: NumberSet,
+    /// Keys of properties that all objects of some map have; not of more than some thousand maps.
+    pub keys: FxHashSet<Address>,
+}
+
+/// So many keys are told.
+const MOST_KEYS: usize = 1 << 14;
 
 impl<'g, 'm> EdgeCounter<'g, 'm> {
     /// A counter that has seen nothing.
@@ -27,7 +41,7 @@ impl<'g, 'm> EdgeCounter<'g, 'm> {
             sink: Sink {
                 pages: &graph.pages,
                 edges: 0,
-                decimals: 0,
+                used: Some(UsedNames::default()),
             },
         }
     }
@@ -40,9 +54,9 @@ impl<'g, 'm> EdgeCounter<'g, 'm> {
         self.sink.edges
     }
 
-    /// One more than the largest number that named an edge.
-    pub fn decimals(&self) -> u32 {
-        self.sink.decimals
+    /// What the edges counted so far are called. Those counted later are not looked at.
+    pub fn take_used_names(&mut self) -> UsedNames {
+        self.sink.used.take().unwrap_or_default()
     }
 }
 
@@ -51,9 +65,16 @@ impl EdgeSink for Sink<'_, '_> {
     /// Whether it leads to a node.
     type Edge = bool;
 
-    fn label(&mut self, _: EdgeType, _: EdgeName) {}
+    fn label(&mut self, _: EdgeType, name: EdgeName) {
+        if let (Some(used), EdgeName::Key(key)) = (&mut self.used, name)
+            && used.keys.len() < MOST_KEYS
+        {
+            used.keys.insert(key);
+        }
+    }
 
-    fn prepare(&mut self, _: EdgeType, _: EdgeName, target: Address) -> bool {
+    fn prepare(&mut self, edge_type: EdgeType, name: EdgeName, target: Address) -> bool {
+        self.label(edge_type, name);
         self.pages.is_marked(target)
     }
 
@@ -61,8 +82,8 @@ impl EdgeSink for Sink<'_, '_> {
     fn edge(&mut self, _: EdgeType, name: EdgeName, target: Address) {
         if self.pages.is_marked(target) {
             self.edges += 1;
-            if let EdgeName::Decimal(index) = name {
-                self.decimals = self.decimals.max(index + 1);
+            if let (Some(used), EdgeName::Decimal(index)) = (&mut self.used, name) {
+                used.decimals.insert(index);
             }
         }
     }

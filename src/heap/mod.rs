@@ -23,6 +23,7 @@ pub mod map_cache;
 pub mod mark;
 pub mod memory;
 pub mod names;
+pub mod number_set;
 pub mod object;
 pub mod page_numbers;
 pub mod pages;

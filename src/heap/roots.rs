@@ -522,33 +522,40 @@ impl WellKnown {
 /// A set that is asked millions of times: each address has a place of its own, so that one comparison tells.
 struct FewAddresses {
     places: Box<[Address]>,
+    shift: u32,
 }
 
 impl FewAddresses {
-    /// Wider tables than this are not worth it; addresses that share a place in it would be an isolate unlike any other.
-    const MOST_PLACES: usize = 1 << 16;
+    /// As some dozen addresses have places of their own in a much smaller table, this only bounds the search.
+    const MOST_BITS: u32 = 20;
+
+    /// No object has an odd address.
+    const NONE: Address = 1;
 
     fn new(addresses: &FxHashSet<Address>) -> FewAddresses {
-        let mut length = 1 << 8;
+        let mut bits = 8;
         loop {
-            let mut places = vec![0; length];
-            let place = |address: Address| (address >> 3) as usize & (length - 1);
+            let mut set = FewAddresses {
+                places: vec![Self::NONE; 1 << bits].into(),
+                shift: u64::BITS - bits,
+            };
             for &address in addresses {
-                places[place(address)] = address;
+                set.places[set.place(address)] = address;
             }
-            let is_whole = addresses
-                .iter()
-                .all(|&address| places[place(address)] == address);
-            if is_whole || length == Self::MOST_PLACES {
-                let places = places.into();
-                return FewAddresses { places };
+            if addresses.iter().all(|&address| set.contains(address)) || bits == Self::MOST_BITS {
+                return set;
             }
-            length *= 2;
+            bits += 1;
         }
     }
 
     #[inline]
+    fn place(&self, address: Address) -> usize {
+        ((address >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
+    }
+
+    #[inline]
     fn contains(&self, address: Address) -> bool {
-        self.places[(address >> 3) as usize & (self.places.len() - 1)] == address
+        self.places[self.place(address)] == address
     }
 }

@@ -136,7 +136,10 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     fn edge_name_number(&mut self, name: EdgeName) -> u64 {
         match name {
             EdgeName::Index(index) => u64::from(index),
-            EdgeName::Decimal(index) => self.strings.first_decimal + u64::from(index),
+            EdgeName::Decimal(number) => {
+                let position = self.census.decimals.position(number);
+                self.strings.first_decimal + u64::from(position)
+            }
             EdgeName::Name(name) => self.number_of(name),
             EdgeName::Key(key) => self.key_number(key),
             EdgeName::Accessor(part, key) => self.accessor_number(part, key),

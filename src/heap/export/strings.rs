@@ -17,7 +17,7 @@ const DUMMY_STRING: &str = "<dummy>";
 /// The number of names of edges remembered by the address of their key.
 pub(super) const REMEMBERED_KEYS: usize = 1 << 12;
 
-/// How the strings of the file are numbered: the dummy, the names known before the nodes, internalized strings, numbers as text,
+/// How the strings of the file are numbered: the dummy, the names known before the nodes, keys of properties, numbers as text,
 /// other strings, pairs of ephemerons, the names found on the way. What most edges are called comes first, where numbers are short.
 pub(super) struct StringNumbers {
     pub(super) early_names: u64,
@@ -33,11 +33,11 @@ impl StringNumbers {
 
     pub(super) fn new(census: &Census, names: &Names) -> StringNumbers {
         let early_names = names.texts().len() as u64;
-        let [internalized, others] = census.strings.map(u64::from);
-        let first_internalized = Self::FIRST_NAME + early_names;
-        let first_decimal = first_internalized + internalized;
-        let first_other = first_decimal + u64::from(census.decimals);
-        let first_heap_string = [first_internalized, first_other];
+        let [keys, others] = census.strings.map(u64::from);
+        let first_key = Self::FIRST_NAME + early_names;
+        let first_decimal = first_key + keys;
+        let first_other = first_decimal + u64::from(census.decimals.len());
+        let first_heap_string = [first_key, first_other];
         let first_pair = first_other + others;
         let first_late_name = first_pair + census.ephemerons.len() as u64;
         StringNumbers {
@@ -73,9 +73,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     #[inline]
     pub(super) fn number_of(&self, name: NameId) -> u64 {
         match self.census.shared_names.get(&name) {
-            Some(&string) => self
-                .strings
-                .of_heap_string(StringGroup::Internalized, string),
+            Some(&string) => self.strings.of_heap_string(StringGroup::Key, string),
             None => self.strings.of_name(name),
         }
     }
@@ -148,9 +146,9 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         self.writer.one_byte_string(DUMMY_STRING.as_bytes());
         let early_names = self.strings.early_names as usize;
         self.names_from(0, early_names);
-        self.heap_strings(StringGroup::Internalized)?;
-        for index in 0..self.census.decimals {
-            self.writer.number_string(u64::from(index));
+        self.heap_strings(StringGroup::Key)?;
+        for number in self.census.decimals.iter() {
+            self.writer.number_string(u64::from(number));
         }
         self.heap_strings(StringGroup::Other)?;
         for index in 0..self.census.ephemerons.len() {
