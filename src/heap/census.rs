@@ -2,12 +2,13 @@
 //! number of edges, which strings it holds, and the names that objects lend each other. It keeps one byte a node.
 
 use super::body::HashTable;
+use super::describe::{Describer, self_size};
 use super::edge_counter::EdgeCounter;
 use super::extract::code::CODE_KIND_MASK;
 use super::graph::Graph;
+use super::histogram::Histogram;
 use super::layout::Tag;
 use super::layout::kind::Kind;
-use super::map_cache::MapCache;
 use super::memory::Address;
 use super::names::{NameId, Names};
 use super::number_set::NumberSet;
@@ -95,6 +96,8 @@ pub struct Census {
     pub ephemerons: Vec<EphemeronPair>,
     /// The internalized string with the same text as a name, by its number among the keys.
     pub shared_names: FxHashMap<NameId, u32>,
+    /// The objects by constructor.
+    pub histogram: Histogram,
 }
 
 /// For each kind what its fields lend.
@@ -135,6 +138,7 @@ impl Census {
     pub fn take<'m>(
         graph: &Graph<'m>,
         names: &mut Names,
+        describer: &mut Describer,
         counter: &mut EdgeCounter<'_, 'm>,
     ) -> Census {
         let tags = Tags::new(graph, names);
@@ -150,24 +154,32 @@ impl Census {
             backing_stores: Vec::new(),
             ephemerons: Vec::new(),
             shared_names: FxHashMap::default(),
+            histogram: Histogram::default(),
         };
-        let mut named_maps = MapCache::new();
-        let mut constructors = FxHashSet::default();
-        for (rank, object) in graph.objects().enumerate() {
-            let Some(object) = object else { continue };
-            let edges = counter.count(&object);
-            census.edges += edges;
-            census.notes[rank] |= edges.min(u64::from(MANY_EDGES)) as u8;
-            census.note(graph, names, &tags, rank, &object);
-            if object.kind().is_js_object() && named_maps.get(object.shape.map).is_none() {
-                named_maps.insert(object.shape.map, ());
-                constructors.extend(graph.constructor_name(&object).map(|name| name.text));
+        let mut rank = 0;
+        for page in graph.pages.iter() {
+            let is_free = graph.is_free(page);
+            for address in page.marked() {
+                if let Some(object) = graph.object_on(page, address) {
+                    let edges = counter.count(&object);
+                    census.edges += edges;
+                    census.notes[rank] |= edges.min(u64::from(MANY_EDGES)) as u8;
+                    census.note(graph, names, &tags, rank, &object);
+                    let bytes = if is_free {
+                        0
+                    } else {
+                        self_size(graph, &object)
+                    };
+                    let histogram = &mut census.histogram;
+                    histogram.count(graph, describer, names, &object, bytes);
+                }
+                rank += 1;
             }
         }
         let used = counter.take_used_names();
         census.decimals = used.decimals;
         census.decimals.rank();
-        census.note_keys(graph, used.keys.union(&constructors).copied());
+        census.note_keys(graph, &used.keys);
         census.number_strings();
         census.sort_backing_stores();
         census.find_ephemerons(graph);
@@ -407,7 +419,8 @@ impl Census {
         }
     }
 
-    fn note_keys(&mut self, graph: &Graph, keys: impl Iterator<Item = Address>) {
+    fn note_keys(&mut self, graph: &Graph, keys: &FxHashSet<Address>) {
+        let keys = keys.iter().copied().chain(self.histogram.constructors());
         let strings = keys.filter_map(|key| {
             let key = graph.object(key)?;
             let actual = match key.kind() {
@@ -416,7 +429,8 @@ impl Census {
             };
             graph.pages.rank_of(actual)
         });
-        for rank in strings.chain(self.shared_names.values().copied()) {
+        let ranks: Vec<u32> = strings.chain(self.shared_names.values().copied()).collect();
+        for rank in ranks {
             let note = &mut self.notes[rank as usize];
             if *note & OWNS_STRING != 0 {
                 *note |= IS_KEY;

@@ -1,4 +1,4 @@
-//! The type and the name of a node: V8HeapExplorer::AddEntry and what it calls, src/profiler/heap-snapshot-generator.cc.
+//! The type, the name and the size of a node: V8HeapExplorer::AddEntry and what it calls, src/profiler/heap-snapshot-generator.cc.
 
 use super::constructors::CLASS_NAMES;
 use super::graph::Graph;
@@ -7,11 +7,12 @@ use super::map_cache::MapCache;
 use super::memory::Address;
 use super::names::{NameId, Names};
 use super::object::Object;
+use super::text::string_length;
 use crate::snapshot::NodeType;
 use rustc_hash::FxHashMap;
 
 /// A node's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NodeName {
     /// A text that no heap object has.
     Name(NameId),
@@ -148,7 +149,7 @@ impl Describer {
             }
             kind if kind.is_js_object() => (
                 NodeType::Object,
-                self.constructor_name(graph, names, object),
+                self.constructor_name(graph, names, object).0,
             ),
             _ => (
                 system_node_type(graph, object),
@@ -228,7 +229,7 @@ impl Describer {
         names: &mut Names,
         object: &Object<'m>,
     ) -> NodeName {
-        let name = self.constructor_name(graph, names, object);
+        let (name, _) = self.constructor_name(graph, names, object);
         if !graph.layout().snapshot.names_globals {
             return name;
         }
@@ -256,15 +257,15 @@ impl Describer {
         *self.constructor_texts.entry(content).or_insert(text)
     }
 
-    /// `JSReceiver::GetConstructorName`, src/objects/js-objects.cc.
-    fn constructor_name<'m>(
+    /// `JSReceiver::GetConstructorName`, src/objects/js-objects.cc, and whether it holds for all objects of the map.
+    pub fn constructor_name<'m>(
         &mut self,
         graph: &Graph<'m>,
         names: &mut Names,
         object: &Object<'m>,
-    ) -> NodeName {
+    ) -> (NodeName, bool) {
         if let Some(name) = self.constructor_names.get(object.shape.map) {
-            return *name;
+            return (*name, true);
         }
         let (name, holds_for_map) = match graph.constructor_name(object) {
             Some(found) => (
@@ -283,7 +284,7 @@ impl Describer {
         if holds_for_map {
             self.constructor_names.insert(object.shape.map, name);
         }
-        name
+        (name, holds_for_map)
     }
 }
 
@@ -323,4 +324,16 @@ fn system_node_type(graph: &Graph, object: &Object) -> NodeType {
         }
         _ => NodeType::Hidden,
     }
+}
+
+/// `SizeForSnapshot`, for pages that are not [free](Graph::is_free).
+#[inline]
+pub fn self_size(graph: &Graph, object: &Object) -> u64 {
+    let text = match object.kind() {
+        Kind::ExternalString if graph.layout().snapshot.external_text_counts => {
+            string_length(object) * if object.shape.is_one_byte() { 1 } else { 2 }
+        }
+        _ => 0,
+    };
+    object.size() + text
 }

@@ -8,6 +8,7 @@ use super::object::Object;
 use super::pages::Pages;
 use crate::snapshot::EdgeType;
 use rustc_hash::FxHashSet;
+use std::rc::Rc;
 
 /// Counts the edges of one graph's nodes.
 pub struct EdgeCounter<'g, 'm> {
@@ -35,7 +36,7 @@ const MOST_KEYS: usize = 1 << 14;
 
 impl<'g, 'm> EdgeCounter<'g, 'm> {
     /// A counter that has seen nothing.
-    pub fn new(graph: &'g Graph<'m>, names: &'g EdgeNames) -> EdgeCounter<'g, 'm> {
+    pub fn new(graph: &'g Graph<'m>, names: Rc<EdgeNames>) -> EdgeCounter<'g, 'm> {
         EdgeCounter {
             extractor: Extractor::new(graph, names),
             sink: Sink {

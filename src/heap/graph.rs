@@ -32,6 +32,8 @@ pub struct Graph<'m> {
     pub native_contexts: Vec<Address>,
     /// Words that looked like pointers to objects and were none.
     pub skipped: u64,
+    /// References into the heaps of other isolates, which were not followed.
+    pub foreign: u64,
     dispatch_table: Option<DispatchTable>,
 }
 
@@ -47,7 +49,7 @@ impl<'m> Graph<'m> {
         let well_known =
             WellKnown::find(&decoder, &table).ok_or(HeapError::NotAnIsolate { isolate })?;
         let dispatch_table = DispatchTable::find(&decoder, isolate);
-        let mut marker = Marker::new(&decoder, dispatch_table.clone());
+        let mut marker = Marker::new(&decoder, isolate, dispatch_table.clone());
         let (roots, root_lists_are_right) =
             RootFinder::new(&decoder, isolate).mark_from_roots(&table, &mut marker);
         let Marked {
@@ -55,6 +57,7 @@ impl<'m> Graph<'m> {
             ephemeron_tables,
             native_contexts,
             skipped,
+            foreign,
         } = marker.finish();
         let count = pages.rank();
         Ok(Graph {
@@ -68,6 +71,7 @@ impl<'m> Graph<'m> {
             ephemeron_tables,
             native_contexts,
             skipped,
+            foreign,
             dispatch_table,
         })
     }
@@ -100,6 +104,11 @@ impl<'m> Graph<'m> {
     /// The object that `value` points to.
     pub fn target(&self, value: Tagged) -> Option<Object<'m>> {
         self.object(value.target()?)
+    }
+
+    /// Whether V8 says that objects of the page take no memory: all isolates have them together.
+    pub fn is_free(&self, page: &Page) -> bool {
+        page.read_only && self.layout().snapshot.read_only_is_free
     }
 
     /// Whether `address` lies in the read-only space.

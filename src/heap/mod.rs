@@ -17,6 +17,7 @@ pub mod export;
 pub mod extract;
 pub mod functions;
 pub mod graph;
+pub mod histogram;
 pub mod layout;
 pub mod locations;
 pub mod map_cache;
@@ -25,6 +26,7 @@ pub mod memory;
 pub mod names;
 pub mod number_set;
 pub mod object;
+pub mod owner;
 pub mod page_numbers;
 pub mod pages;
 pub mod properties;
@@ -61,7 +63,7 @@ pub enum HeapError {
 }
 
 /// What a snapshot holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Counts {
     /// Nodes.
     pub nodes: u64,
@@ -75,6 +77,8 @@ pub struct Counts {
     pub bytes: u64,
     /// Words that looked like pointers to objects and were none.
     pub skipped: u64,
+    /// References into the heaps of other isolates, which were not followed.
+    pub foreign: u64,
 }
 
 /// Reads the heap of the isolate at `isolate` and writes its snapshot to `output`.

@@ -12,6 +12,7 @@ use super::memory::Address;
 use super::names::Names;
 use super::object::Object;
 use crate::snapshot::{EdgeType, NodeType};
+use std::rc::Rc;
 
 /// The script whose value is read back.
 pub const PROBE: &str = include_str!("self_test_probe.js");
@@ -122,12 +123,12 @@ pub enum SelfTestError {
 /// The first expectation that fails.
 pub fn self_test(graph: &Graph) -> Result<(), SelfTestError> {
     let mut names = Names::default();
-    let edge_names = EdgeNames::new(&mut names, graph.layout());
+    let edge_names = Rc::new(EdgeNames::new(&mut names, graph.layout()));
     let describer = Describer::new(&mut names);
     let mut test = SelfTest {
         graph,
         names,
-        extractor: Extractor::new(graph, &edge_names),
+        extractor: Extractor::new(graph, edge_names),
         describer,
     };
     let probe = test.find_probe().ok_or(SelfTestError::NoProbe)?;

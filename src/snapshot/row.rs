@@ -102,7 +102,7 @@ impl<'b> Row<'b> {
 /// The eight digits of `value`, the first in the lowest byte. All pairs of digits, then all digits, are found at once.
 #[inline]
 fn eight_digits(value: u64) -> u64 {
-    let fours = value / 10_000 | (value % 10_000) << 32;
+    let fours = (value / 10_000) | (value % 10_000) << 32;
     // Division by 100 and by 10, exact for numbers of four and of two digits.
     let hundreds = (fours * 10_486) >> 20 & 0x0000_007f_0000_007f;
     let twos = hundreds | (fours - 100 * hundreds) << 16;

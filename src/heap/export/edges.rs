@@ -10,6 +10,7 @@ use crate::heap::object::Object;
 use crate::snapshot::EdgeType;
 use crate::snapshot::row::Text;
 use std::io::{self, Write};
+use std::rc::Rc;
 
 /// Writes the edges of nodes.
 struct Edges<'x, 'y, 'm, W> {
@@ -66,7 +67,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     pub(super) fn edges(&mut self) -> io::Result<()> {
         self.root_edges();
         let graph = self.graph;
-        let mut extractor = Extractor::new(graph, self.edge_names);
+        let mut extractor = Extractor::new(graph, Rc::clone(&self.edge_names));
         let mut sink = Edges { export: self };
         let mut rank = 0;
         for page in graph.pages.iter() {

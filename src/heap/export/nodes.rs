@@ -1,29 +1,30 @@
 //! The nodes of the file.
 
 use super::Export;
-use crate::heap::describe::NodeName;
+use crate::heap::describe::{NodeName, self_size};
 use crate::heap::layout::kind::Kind;
 use crate::heap::map_cache::MapCache;
 use crate::heap::memory::Address;
 use crate::heap::object::Object;
 use crate::heap::page_numbers::PageNumbers;
 use crate::heap::pages::WORD_BITS;
-use crate::heap::text::string_length;
 use crate::snapshot::NodeType;
 use crate::snapshot::row::Text;
 use crate::snapshot::writer::Node;
 use std::io::{self, Write};
 
+/// The name of the nodes of array buffers' memory.
+pub(super) const BACKING_STORE: &str = "system / JSArrayBufferData";
+
 impl<'m, W: Write> Export<'_, 'm, W> {
     pub(super) fn nodes(&mut self, page_numbers: PageNumbers<'_>) -> io::Result<()> {
         self.synthetic_nodes();
         let graph = self.graph;
-        let read_only_is_free = graph.layout().snapshot.read_only_is_free;
         let mut texts = MapCache::new();
         let mut rank = 0u32;
         for page in graph.pages.iter() {
             let page_number = page_numbers.number_of(page.start());
-            let is_free = page.read_only && read_only_is_free;
+            let is_free = graph.is_free(page);
             for address in page.marked() {
                 let id = object_id(page_number, address);
                 match graph.object_on(page, address) {
@@ -60,7 +61,11 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             }
             text
         });
-        let self_size = if is_free { 0 } else { self.self_size(object) };
+        let self_size = if is_free {
+            0
+        } else {
+            self_size(self.graph, object)
+        };
         let edge_count = self.edge_count(rank, object);
         self.writer.node_of(&text, id, self_size, edge_count);
     }
@@ -80,7 +85,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
 
     /// The memory of array buffers.
     fn native_nodes(&mut self, page_numbers: PageNumbers<'_>) {
-        let name = self.name_number("system / JSArrayBufferData");
+        let name = self.name_number(BACKING_STORE);
         for store in &self.census.backing_stores {
             // The word behind the owner's first is never an object's first.
             let id = object_id(
@@ -124,17 +129,6 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             }
         }
         (node_type, name)
-    }
-
-    /// `SizeForSnapshot`, outside of the read-only space.
-    fn self_size(&self, object: &Object<'m>) -> u64 {
-        let text = match object.kind() {
-            Kind::ExternalString if self.graph.layout().snapshot.external_text_counts => {
-                string_length(object) * if object.shape.is_one_byte() { 1 } else { 2 }
-            }
-            _ => 0,
-        };
-        object.size() + text
     }
 
     #[inline]

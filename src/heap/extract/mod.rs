@@ -22,17 +22,18 @@ use super::names::NameId;
 use super::object::Object;
 use super::properties::JS_PROPERTIES;
 use crate::snapshot::EdgeType;
+use std::rc::Rc;
 
 /// Extracts the edges of one graph's nodes for one sink.
 pub struct Extractor<'g, 'm, S: EdgeSink> {
     graph: &'g Graph<'m>,
-    names: &'g EdgeNames,
+    names: Rc<EdgeNames>,
     plans: Plans<S>,
 }
 
 impl<'g, 'm, S: EdgeSink> Extractor<'g, 'm, S> {
     /// An extractor that has seen nothing.
-    pub fn new(graph: &'g Graph<'m>, names: &'g EdgeNames) -> Extractor<'g, 'm, S> {
+    pub fn new(graph: &'g Graph<'m>, names: Rc<EdgeNames>) -> Extractor<'g, 'm, S> {
         Extractor {
             graph,
             names,
@@ -45,14 +46,14 @@ impl<'g, 'm, S: EdgeSink> Extractor<'g, 'm, S> {
     pub fn extract(&mut self, object: &Object<'m>, sink: &mut S) {
         let map = object.shape.map;
         if self.plans.get(map).is_none() {
-            self.plans.make(self.graph, self.names, object, sink);
+            self.plans.make(self.graph, &self.names, object, sink);
         }
         let Some(plan) = self.plans.get(map) else {
             return;
         };
         let mut extraction = Extraction {
             graph: self.graph,
-            names: self.names,
+            names: &self.names,
             object,
             sink,
             visited: Visited([0; MAX_NAMED_SLOTS / 64]),
