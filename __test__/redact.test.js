@@ -46,7 +46,7 @@ function secretsIn(bytes) {
   const found = [];
   for (const encoding of ["latin1", "utf16le"]) {
     const text = bytes.toString(encoding);
-    found.push(...(text.match(/planted.{0,40}/gs) ?? []), ...(text.match(/1?987654321/g) ?? []));
+    found.push(...(text.match(/planted[-\w]{0,40}/g) ?? []), ...(text.match(/1?987654321/g) ?? []));
   }
   return found;
 }
