@@ -31,7 +31,6 @@ const ended = (child) => new Promise((resolve) => child.on("exit", resolve).on("
 const commands = {
   /** With a threshold of 1 % this begins a dump. */
   collect: () => globalThis.gc(),
-  ask,
   async work() {
     const key = await promisify(crypto.pbkdf2)("password", "salt", 3000, 32, "sha256");
     const packed = await promisify(zlib.gzip)(key);
@@ -46,7 +45,8 @@ const commands = {
     return codes.join();
   },
   fault: () => own.fault(),
-  async both() {
+  /** Two isolates ask for a dump at once. */
+  async dumpBoth() {
     const worker = new Worker(__filename, { workerData: { options, root } });
     await new Promise((resolve) => worker.once("message", resolve));
     worker.postMessage("ask");

@@ -1,6 +1,7 @@
 "use strict";
 
 // Those who take part in a dump are killed or stopped at a random moment of it.
+const { isAtDeath } = require("../course");
 const { Subject, find, pause, tryKill } = require("../subject");
 
 /** How long a dump took that was not cut short, in milliseconds: the moments of a kill lie within it. */
@@ -10,10 +11,9 @@ const onlyAtDeath = { threshold: false, timeout: 20_000 };
 
 /** Begins a dump: at the threshold, and every other time at the application's death. */
 async function begin(trial) {
-  const kind = trial.number % 2 === 0 ? "threshold" : "death";
+  const kind = isAtDeath(trial) ? "death" : "threshold";
   const subject = await Subject.start(trial, { options: kind === "death" ? onlyAtDeath : {} });
-  if (kind === "threshold") subject.tell("collect");
-  else subject.tell("die");
+  subject.tell(kind === "death" ? "die" : "collect");
   return { subject, kind };
 }
 

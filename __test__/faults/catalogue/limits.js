@@ -4,21 +4,7 @@
 const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const { smallDisk } = require("../../support/disks");
-const { Subject } = require("../subject");
-
-/** A dump at the threshold and then the application's death, with what `prepare` does to the running application. */
-const dumpAndDie = (settings, prepare) => async (trial) => {
-  const subject = await Subject.start(trial, settings?.(trial));
-  // Once, so that the thread pool is there: Node aborts where it cannot have it.
-  await subject.ask("work");
-  if (prepare) prepare(subject.id);
-  await subject.ask("collect");
-  await subject.ask("work");
-  await subject.isDumped();
-  subject.tell(trial.number % 2 === 0 ? "exit" : "die");
-  await subject.ends();
-  return subject;
-};
+const { dumpUnder } = require("../course");
 
 const limit = (id, resource, amount, through = []) => {
   const [program, ...args] = [...through, "prlimit", `--pid=${id}`, `--${resource}=${amount}`];
@@ -48,24 +34,21 @@ module.exports = [
   {
     name: "the disk is full",
     tries: { short: 2, long: 10 },
-    run: dumpAndDie((trial) => ({ within: smallDisk(trial, 1 << 20) })),
+    run: dumpUnder((trial) => ({ within: smallDisk(trial, 1 << 20) })),
   },
   {
     name: "RLIMIT_FSIZE is reached",
     tries: { short: 2, long: 10 },
-    run: dumpAndDie(() => ({ through: ["prlimit", "--fsize=200000"] })),
+    run: dumpUnder(() => ({ through: ["prlimit", "--fsize=200000"] })),
   },
   {
     name: "RLIMIT_NOFILE is reached",
     tries: { short: 2, long: 10 },
-    run: dumpAndDie(null, (id) => limit(id, "nofile", nextDescriptor(id))),
+    run: dumpUnder(null, { prepare: (id) => limit(id, "nofile", nextDescriptor(id)) }),
   },
   {
     name: "RLIMIT_NPROC is reached",
     tries: { short: 2, long: 10 },
-    run: dumpAndDie(
-      () => ({ through: SOMEBODY_WITH_FILES }),
-      (id) => limit(id, "nproc", 1, SOMEBODY),
-    ),
+    run: dumpUnder(() => ({ through: SOMEBODY_WITH_FILES }), { prepare: (id) => limit(id, "nproc", 1, SOMEBODY) }),
   },
 ];

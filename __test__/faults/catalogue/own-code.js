@@ -2,18 +2,8 @@
 
 // The application does itself what a dump does too: it ends, starts processes, minds signals and children, in several
 // threads.
+const { dumpUnder } = require("../course");
 const { Subject, compile, find, pause } = require("../subject");
-
-/** Gives the commands during a dump at the threshold. */
-const during = (commands, settings) => async (trial) => {
-  const subject = await Subject.start(trial, settings?.(trial));
-  await subject.ask("collect");
-  for (const command of commands) await subject.ask(command);
-  await subject.isDumped();
-  subject.tell(trial.number % 2 === 0 ? "exit" : "die");
-  await subject.ends();
-  return subject;
-};
 
 const addon = (own) => () => ({
   addon: compile("own-handlers.c", "-shared", "-fPIC"),
@@ -24,7 +14,7 @@ module.exports = [
   {
     name: "two isolates are dumped at once",
     tries: { short: 2, long: 20 },
-    run: during(["both", "work"], () => ({ options: { threshold: false } })),
+    run: dumpUnder(() => ({ options: { threshold: false } }), { commands: ["dumpBoth", "work"] }),
   },
   {
     name: "process.exit at a random moment of a dump",
@@ -42,26 +32,26 @@ module.exports = [
   {
     name: "fork and spawn during a dump",
     tries: { short: 2, long: 20 },
-    run: during(["spawn", "work"]),
+    run: dumpUnder(null, { commands: ["spawn", "work"] }),
   },
   {
     name: "the application handles SIGSEGV",
     tries: { short: 2, long: 20 },
-    run: during(["fault", "work", "fault"], addon("SIGSEGV")),
+    run: dumpUnder(addon("SIGSEGV"), { commands: ["fault", "work", "fault"] }),
   },
   {
     name: "the application handles SIGCHLD",
     tries: { short: 1, long: 20 },
-    run: during(["spawn"], addon("SIGCHLD")),
+    run: dumpUnder(addon("SIGCHLD"), { commands: ["spawn"] }),
   },
   {
     name: "the application ignores SIGCHLD",
     tries: { short: 1, long: 20 },
-    run: during(["work"], addon("ignored")),
+    run: dumpUnder(addon("ignored"), { commands: ["work"] }),
   },
   {
     name: "the application waits for any child (waitpid -1) in a thread",
     tries: { short: 2, long: 20 },
-    run: during(["work"], addon("waitpid")),
+    run: dumpUnder(addon("waitpid"), { commands: ["work"] }),
   },
 ];

@@ -4,7 +4,7 @@
 const { spawn } = require("node:child_process");
 const { once } = require("node:events");
 const net = require("node:net");
-const { Subject } = require("../subject");
+const { dumpUnder } = require("../course");
 
 async function listen(trial, behave) {
   const sockets = new Set();
@@ -45,13 +45,5 @@ const strangers = {
 module.exports = Object.entries(strangers).map(([who, appear]) => ({
   name: `the inspector's port is taken ${who}`,
   tries: { short: 1, long: 10 },
-  async run(trial) {
-    const subject = await Subject.start(trial, { options: { method: "inspector", port: await appear(trial) } });
-    await subject.ask("collect");
-    await subject.ask("work");
-    await subject.isDumped();
-    subject.tell(trial.number % 2 === 0 ? "exit" : "die");
-    await subject.ends();
-    return subject;
-  },
+  run: dumpUnder(async (trial) => ({ options: { method: "inspector", port: await appear(trial) } })),
 }));

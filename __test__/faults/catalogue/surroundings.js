@@ -7,18 +7,8 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { copyPackage } = require("../../support/watched");
 const { temporaryDirectory } = require("../../support/program");
-const { Subject, compile } = require("../subject");
-
-/** A dump at the threshold; every other time the application dies after it, else it ends. */
-const dumpWithin = (settings) => async (trial) => {
-  const subject = await Subject.start(trial, settings(trial));
-  await subject.ask("collect");
-  await subject.ask("work");
-  await subject.isDumped();
-  subject.tell(trial.number % 2 === 0 ? "exit" : "die");
-  await subject.ends();
-  return subject;
-};
+const { dumpUnder } = require("../course");
+const { compile } = require("../subject");
 
 /** A pipe that is full and that nobody reads: a descriptor of it. */
 function fullPipe(trial, flags) {
@@ -49,40 +39,40 @@ module.exports = [
   {
     name: "/proc is not mounted",
     tries: { short: 2, long: 10 },
-    run: dumpWithin(() => ({ through: ["unshare", "--mount", ...shell("mount -t tmpfs none /proc && ")] })),
+    run: dumpUnder(() => ({ through: ["unshare", "--mount", ...shell("mount -t tmpfs none /proc && ")] })),
   },
   {
     name: "the application is pid 1 of a namespace",
     tries: { short: 2, long: 10 },
-    run: dumpWithin(() => ({ through: ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"] })),
+    run: dumpUnder(() => ({ through: ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"] })),
   },
   ...["ENOSYS", "EPERM"].map((error) => ({
     name: `seccomp forbids clone3, close_range and pidfd_open (${error})`,
     tries: { short: 1, long: 10 },
-    run: dumpWithin(() => ({ through: [compile("forbid.c"), String(constants.errno[error])] })),
+    run: dumpUnder(() => ({ through: [compile("forbid.c"), String(constants.errno[error])] })),
   })),
   {
     name: "the helper is not executable",
     tries: { short: 1, long: 10 },
-    run: dumpWithin((trial) => ({ root: withoutRunnableHelper(trial) })),
+    run: dumpUnder((trial) => ({ root: withoutRunnableHelper(trial) })),
   },
   {
     name: "standard error is closed",
     tries: { short: 1, long: 10 },
     isMute: true,
-    run: dumpWithin(() => ({ through: ["sh", "-c", 'exec "$0" "$@" 2>&-'] })),
+    run: dumpUnder(() => ({ through: ["sh", "-c", 'exec "$0" "$@" 2>&-'] })),
   },
   {
     name: "standard error is on a full disk",
     tries: { short: 1, long: 10 },
     isMute: true,
-    run: dumpWithin(() => ({ through: ["sh", "-c", 'exec "$0" "$@" 2>/dev/full'] })),
+    run: dumpUnder(() => ({ through: ["sh", "-c", 'exec "$0" "$@" 2>/dev/full'] })),
   },
   {
     name: "standard error is a full pipe, non-blocking",
     tries: { short: 1, long: 10 },
     isMute: true,
-    run: dumpWithin((trial) => ({ stdio: ["pipe", "pipe", fullPipe(trial, fs.constants.O_NONBLOCK)] })),
+    run: dumpUnder((trial) => ({ stdio: ["pipe", "pipe", fullPipe(trial, fs.constants.O_NONBLOCK)] })),
   },
   {
     // At a death Node itself waits for ever for somebody to read its message.
@@ -90,6 +80,6 @@ module.exports = [
     tries: { short: 1, long: 10 },
     isMute: true,
     isOnlyLiving: true,
-    run: dumpWithin((trial) => ({ stdio: ["pipe", "pipe", fullPipe(trial, 0)] })),
+    run: dumpUnder((trial) => ({ stdio: ["pipe", "pipe", fullPipe(trial, 0)] })),
   },
 ];
