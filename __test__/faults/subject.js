@@ -175,12 +175,20 @@ function tryKill(id, signal) {
   }
 }
 
-/** Compiles a program or an addon of `native/` and returns where it is. */
+const compiled = new Map();
+
+/** Compiles a program or an addon of `native/`, once, and returns where it is. */
 function compile(name, ...flags) {
-  const output = path.join(cache, "faults", name.replace(".c", flags.length > 0 ? ".node" : ""));
-  fs.mkdirSync(path.dirname(output), { recursive: true });
-  execFileSync("cc", ["-O1", "-Wall", ...flags, "-o", output, path.join(__dirname, "native", name), "-lpthread"]);
-  return output;
+  if (!compiled.has(name)) {
+    const output = path.join(cache, "faults", name.replace(".c", flags.length > 0 ? ".node" : ""));
+    // A running program may have the old file loaded, so it is replaced and not written over.
+    const fresh = `${output}.${process.pid}`;
+    fs.mkdirSync(path.dirname(output), { recursive: true });
+    execFileSync("cc", ["-O1", "-Wall", ...flags, "-o", fresh, path.join(__dirname, "native", name), "-lpthread"]);
+    fs.renameSync(fresh, output);
+    compiled.set(name, output);
+  }
+  return compiled.get(name);
 }
 
 module.exports = { Subject, Harm, find, pause, tryKill, compile };
