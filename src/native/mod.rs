@@ -8,7 +8,6 @@ pub mod corruption;
 pub mod cost;
 mod dumper;
 mod image;
-mod metadata;
 #[cfg(feature = "oracle")]
 pub mod oracle;
 mod shared_slots;
@@ -36,6 +35,7 @@ use crate::heap::memory::Memory;
 use crate::heap::page_numbers::PageNumbers;
 use crate::heap::self_test::self_test;
 use crate::heap::{Counts, HeapError};
+use crate::metadata;
 use crate::monitor::{Helper, HelperError, RunningHelper};
 use crate::summary::{DumpMetadata, Reason};
 use crate::v8::{self, Isolate};
@@ -139,14 +139,15 @@ impl HeapReader {
             return Err(FreezeError::Busy.into());
         }
         let (pipe, output) = pipe().map_err(NativeError::Pipe)?;
-        let helper = helper.start(Some(pipe))?;
+        let helper = helper.start(pipe)?;
         let metadata = metadata::gather(Reason::Request, watch);
-        let reading = self.read_frozen(Way::CopyOnWrite, output, &metadata).ok();
+        let reading = self.read_frozen(Way::CopyOnWrite, output, &metadata, DEADLINE);
+        let reading = reading.ok();
         Ok((helper, reading.map(|reading| Box::new(reading) as _)))
     }
 
     /// Freezes the process on the isolate's own thread and has the child write the frames of a snapshot to `output`, behind
-    /// the metadata. In the shared way this returns when the child has ended.
+    /// the metadata. In the shared way this returns when the child has ended. After `deadline` the child is ended.
     ///
     /// # Errors
     /// When the system allows no clone; `output` has then been told.
@@ -155,12 +156,13 @@ impl HeapReader {
         way: Way,
         output: PipeWriter,
         metadata: &DumpMetadata,
+        deadline: Duration,
     ) -> Result<Reading, FreezeError> {
         // A helper that is gone reads none of the following either, and is reported where it is waited for.
         let _ = FrameWriter::new(&output).metadata(metadata);
         let terms = Terms {
             output: output.as_fd(),
-            deadline: DEADLINE,
+            deadline,
             background: (way == Way::CopyOnWrite).then_some(self.background),
         };
         let stack = self.stack.in_use();
