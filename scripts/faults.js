@@ -59,15 +59,13 @@ async function endingWithout(fault, details) {
   if (!endings.has(key)) {
     endings.set(
       key,
-      new Trial({ ...details, isWatched: false }).run(fault).then(({ subject }) => describe(subject, fault)),
+      new Trial({ ...details, isWatched: false }).run(fault).then(({ subject }) => describe(subject)),
     );
   }
   return endings.get(key);
 }
 
-/** At a random moment the answers are as many as they are. */
-const describe = ({ ending, stdout }, { isKilled }) =>
-  isKilled ? `ended with ${ending}` : `ended with ${ending} after the answers ${JSON.stringify(stdout)}`;
+const describe = ({ ending, stdout }) => `ended with ${ending} after the answers ${JSON.stringify(stdout)}`;
 
 const isExplained = ({ stderr }) => /^node-oom-heapdump: .*(no heap snapshot|cannot|refused)/m.test(stderr);
 
@@ -96,8 +94,8 @@ async function attempt(fault, details, counts) {
 
   const isLeftBehind = left.processes.length > 0;
   if (isLeftBehind) remark(`still there: ${left.processes.map(({ name }) => name)}`);
-  const isOther = describe(subject, fault) !== expected;
-  if (isOther) remark(`it ${describe(subject, fault)}, and without the module it ${expected}`);
+  const isOther = !fault.isKilled && describe(subject) !== expected;
+  if (isOther) remark(`it ${describe(subject)}, and without the module it ${expected}`);
   counts[isLeftBehind || isOther ? "harmed" : "survived"] += 1;
 
   if (left.complete.length === 0 && !fault.hasNoDump && !fault.isMute && !fault.isKilled) {
