@@ -117,6 +117,34 @@ function groups({ list, edgeOf, locations, width }) {
   return result;
 }
 
+/** All that a snapshot says, counted: each node with its size, each edge with both ends, each place of a function. */
+export function features(path) {
+  const { list, edgeOf, locations, width } = readSnapshot(path);
+  const counts = new Map();
+  const add = (feature) => counts.set(feature, (counts.get(feature) ?? 0) + 1);
+  for (const node of list) {
+    if (node.isLeftOut) continue;
+    add(`${label(node)} ${node.selfSize}`);
+    for (let index = node.firstEdge; index < node.firstEdge + node.edgeCount; index++) {
+      const { type, name, to } = edgeOf(index);
+      if (!to.isLeftOut && !isRoot(node)) add(`${label(node)} --${type} ${withoutNumbers(name)}--> ${label(to)}`);
+    }
+  }
+  for (let index = 0; index < locations.length; index += 4) {
+    const node = list[locations[index] / width];
+    if (!node.isLeftOut) add(`${label(node)} ${locations.slice(index + 1, index + 4)}`);
+  }
+  return counts;
+}
+
+/** How many features two snapshots do not have in common. */
+export function distance(theirs, ours) {
+  let sum = 0;
+  for (const feature of new Set([...theirs.keys(), ...ours.keys()]))
+    sum += Math.abs((theirs.get(feature) ?? 0) - (ours.get(feature) ?? 0));
+  return sum;
+}
+
 /** Agreement of two counted groups, and the keys that differ most. */
 function agreement(theirs = new Map(), ours = new Map()) {
   let smaller = 0;

@@ -1,13 +1,16 @@
 "use strict";
 
-// Prints what the oracle finds in a heap that holds every kind of thing: `node --expose-gc shifted-constants.js <addon>`.
-// Output: `{ sizes, unshifted, shifts }`, see src/addon/oracle.rs.
+// Prints what the oracle finds in a heap that holds every kind of thing, and leaves snapshots of it in a folder:
+// `node shifted-constants.js <addon> <folder>`. Output: `{ sizes, shifts }`, see src/addon/oracle.rs.
 const { totalmem } = require("node:os");
-const { runInThisContext } = require("node:vm");
+const { join } = require("node:path");
+const v8 = require("node:v8");
+const { runProbe } = require("../../lib/probe");
 
 process.env.FIDELITY_COUNT = "3";
 globalThis.kept = require("../fidelity/heap.cjs");
-const addon = require(process.argv[2]);
+const [, , file, folder] = process.argv;
+const addon = require(file);
 addon.arm({
   file: "unused.heapsnapshot",
   port: 9229,
@@ -15,18 +18,20 @@ addon.arm({
   method: "native",
   helper: process.execPath,
   execArgv: process.execArgv,
-  probe: runInThisContext(addon.selfTestProbe(), "node-oom-heapdump/self-test"),
+  probe: runProbe(addon),
   nodeOptions: "",
   v8Version: process.versions.v8,
   memory: totalmem(),
 });
 
 function ask() {
-  gc(); // Whether objects end where others begin is known in a swept heap alone.
+  v8.writeHeapSnapshot(join(folder, "warm.heapsnapshot")); // What the first one creates is there in the second.
+  v8.writeHeapSnapshot(join(folder, "v8.heapsnapshot"));
   const sizes = addon.compareSizes();
-  const [unshifted] = addon.catchShifts([""]);
-  const shifts = addon.catchShifts(addon.layoutConstants());
-  process.stdout.write(JSON.stringify({ sizes, unshifted, shifts }), () => process.exit());
+  const shifts = addon.catchShifts(["", ...addon.layoutConstants()]);
+  const uncaught = shifts.filter(({ caughtBy }) => caughtBy === undefined).map(({ constant }) => constant);
+  addon.writeShifted(uncaught, folder);
+  process.stdout.write(JSON.stringify({ sizes, shifts }), () => process.exit());
 }
 
 setTimeout(ask, 300);

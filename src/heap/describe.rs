@@ -318,7 +318,6 @@ const CLASS_NAMES: [&str; 22] = [
 const ODDBALL_TO_STRING: u16 = 16;
 const SYMBOL_FLAGS: u64 = 12;
 const SYMBOL_DESCRIPTION: u16 = 16;
-/// FunctionTemplateInfo's class name; see `FunctionTemplateInfo`, src/objects/templates.tq.
 const TUPLE_FIRST: u16 = 8;
 const PRIMITIVE_VALUE: u64 = 24;
 /// Bit of JSArrayBuffer's flags. src/objects/js-array-buffer.tq.
@@ -440,13 +439,7 @@ impl<'m> Graph<'m> {
     /// What stands in for a function that is not compiled yet.
     pub fn uncompiled_data(&self, shared: &Object<'m>) -> Option<Object<'m>> {
         let function = &self.layout().function;
-        [
-            Some(function.function_data),
-            function.untrusted_function_data,
-        ]
-        .into_iter()
-        .flatten()
-        .find_map(|offset| self.object_in(shared, offset, Kind::UncompiledData))
+        self.object_in(shared, function.function_data, Kind::UncompiledData)
     }
 
     /// The parts of the scope info `object`.
@@ -502,21 +495,14 @@ impl<'m> Graph<'m> {
 
     /// `GetConstructorHelper`, src/objects/js-objects.cc: from the map, else from the prototypes.
     pub fn constructor_name(&self, object: &Object<'m>) -> Option<ConstructorName<'m>> {
-        if let Some(constructor) = self.constructor_of_map(&object.shape) {
-            if let Some(text) = self.telling_name(&constructor) {
-                return Some(ConstructorName {
-                    text,
-                    constructor: Some(constructor),
-                    holds_for_map: true,
-                });
-            }
-            if let Some(text) = self.template_class_name(&constructor) {
-                return Some(ConstructorName {
-                    text,
-                    constructor: None,
-                    holds_for_map: true,
-                });
-            }
+        if let Some(constructor) = self.constructor_of_map(&object.shape)
+            && let Some(text) = self.telling_name(&constructor)
+        {
+            return Some(ConstructorName {
+                text,
+                constructor: Some(constructor),
+                holds_for_map: true,
+            });
         }
         let mut current = *object;
         for _ in 0..MAX_PROTOTYPES {
@@ -558,13 +544,6 @@ impl<'m> Graph<'m> {
         }
         let constructor = own(self.well_known.constructor_string)?;
         Some((self.telling_name(&constructor)?, Some(constructor)))
-    }
-
-    /// The class name of a function template.
-    fn template_class_name(&self, template: &Object<'m>) -> Option<Address> {
-        let offset = self.layout().function.template_class_name;
-        (template.kind() == Kind::FunctionTemplateInfo)
-            .then(|| self.string_at(template, u64::from(offset)))?
     }
 
     /// The value of an own property that is data, not an accessor.

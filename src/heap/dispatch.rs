@@ -2,7 +2,6 @@
 //! where it is; it is found by its contents: at the right base the entries of known functions all lead to `Code`.
 //! src/sandbox/js-dispatch-table.h.
 
-use super::layout::CodeReference;
 use super::layout::kind::Kind;
 use super::memory::{Address, Content};
 use super::object::{Decoder, Object};
@@ -29,9 +28,7 @@ pub struct DispatchTable {
 impl DispatchTable {
     /// Finds the table with the help of functions of the native context that is reachable from `isolate`.
     pub fn find(decoder: &Decoder, isolate: Address) -> Option<DispatchTable> {
-        let CodeReference::DispatchHandle(_) = decoder.layout.function.code else {
-            return None;
-        };
+        decoder.layout.function.dispatch_handle?;
         let context = native_context(decoder, isolate)?;
         let witnesses: Vec<Object> = (16..context.size())
             .step_by(8)
@@ -59,9 +56,7 @@ impl DispatchTable {
     /// The code of `function`.
     #[inline]
     pub fn code_of(&self, decoder: &Decoder, function: &Object) -> Option<Address> {
-        let CodeReference::DispatchHandle(offset) = decoder.layout.function.code else {
-            return None;
-        };
+        let offset = decoder.layout.function.dispatch_handle?;
         let handle = function.view().half_word(u64::from(offset));
         match self.last.get() {
             Some((last, code)) if last == handle => code,

@@ -55,7 +55,7 @@ pub struct EdgeNames {
     scope_info: NameId,
     previous: NameId,
     extension: NameId,
-    native_context_extension: NameId,
+    native_context_slots: Vec<NameId>,
     transition: NameId,
     transitions: NameId,
     prototype_info: NameId,
@@ -82,7 +82,7 @@ impl EdgeNames {
     /// The names of the edges of this version.
     pub fn new(names: &mut Names, layout: &super::layout::Layout) -> EdgeNames {
         let mut fields = vec![Vec::new(); Kind::COUNT];
-        for field in layout.fields.iter().copied().flatten() {
+        for field in layout.fields {
             fields[field.kind as usize].push((*field, names.intern(field.name)));
         }
         EdgeNames {
@@ -92,7 +92,11 @@ impl EdgeNames {
             scope_info: names.intern("scope_info"),
             previous: names.intern("previous"),
             extension: names.intern("extension"),
-            native_context_extension: names.intern(layout.snapshot.native_context_extension),
+            native_context_slots: layout
+                .native_context_slots
+                .lines()
+                .map(|name| names.intern(name))
+                .collect(),
             transition: names.intern("transition"),
             transitions: names.intern("transitions"),
             prototype_info: names.intern("prototype_info"),
@@ -170,6 +174,8 @@ const HASH_TABLE_PREFIX: u64 = 3;
 const GLOBAL_DICTIONARY_PREFIX: u64 = 5;
 const NUMBER_DICTIONARY_PREFIX: u64 = 4;
 const CONTEXT_SLOTS: u64 = 16;
+/// Behind the slots for the scope info and the previous context, which all contexts have.
+const FIRST_NATIVE_CONTEXT_SLOT: usize = 2;
 
 impl<'m> Graph<'m> {
     /// Whether a dictionary's key says that its entry is used.
@@ -456,7 +462,6 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         self.internal(self.names.scope_info, CONTEXT_SLOTS);
         self.internal(self.names.previous, CONTEXT_SLOTS + 8);
         if is_native {
-            self.internal(self.names.native_context_extension, CONTEXT_SLOTS + 16);
             self.native_context_slots();
         } else if has_extension {
             self.internal(self.names.extension, CONTEXT_SLOTS + 16);
@@ -520,21 +525,17 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         }
     }
 
+    /// All slots by name but the last, the link of all contexts.
     fn native_context_slots(&mut self) {
+        let names = &self.names.native_context_slots;
         let weak = weak_slots(self.graph.layout(), self.object);
-        for offset in (CONTEXT_SLOTS + 24..weak.start).step_by(8) {
-            let Some(target) = self
-                .object
-                .tagged(offset)
-                .target()
-                .filter(|&target| self.is_essential(target))
-            else {
-                continue;
-            };
-            let slot = ((offset - CONTEXT_SLOTS) / 8) as u32;
-            self.sink
-                .edge(EdgeType::Internal, EdgeName::Decimal(slot), target);
-            self.visited.add(offset);
+        let slots = (CONTEXT_SLOTS..weak.end - 8).step_by(8).zip(names);
+        for (offset, &name) in slots.skip(FIRST_NATIVE_CONTEXT_SLOT) {
+            if weak.contains(&offset) {
+                self.weak(name, offset);
+            } else {
+                self.internal(name, offset);
+            }
         }
     }
 
@@ -565,19 +566,13 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
     }
 
     fn code(&mut self) {
-        let code = &self.graph.layout().code;
-        if self
-            .object
-            .tagged(u64::from(code.instruction_stream))
-            .strong()
-            .is_some()
-        {
+        if self.graph.instruction_stream(self.object).is_some() {
             self.code_metadata();
         }
     }
 
     fn instruction_stream(&mut self) {
-        if self.graph.layout().code.is_in_instruction_stream {
+        if self.graph.layout().code.instruction_stream.is_none() {
             self.code_metadata();
         }
     }
