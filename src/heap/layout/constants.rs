@@ -1,7 +1,7 @@
 //! Every constant of a layout by its name, and the layout in which that one is wrong: what the proof of the checks shifts.
 //! Built with the feature `oracle` only.
 
-use super::{InstructionStreamSize, Layout, Positions, SymbolFlags};
+use super::{DispatchTablePlace, InstructionStreamSize, Layout, PageOwner, Positions, SymbolFlags};
 
 /// A constant's name, and how it is made wrong; `None` if the version has no such constant.
 type Constant = (&'static str, fn(&mut Layout) -> Option<()>);
@@ -52,9 +52,11 @@ macro_rules! concat_parts {
 const OFFSETS_IN_ISOLATE: &[Constant] = numbers!(u64::from(SLOT);
     roots.table, roots.builtins, roots.handle_scope_data, roots.handle_scope_implementer, roots.global_handles,
     roots.global_handle_nodes, roots.eternal_handles, roots.startup_object_cache, roots.shareable_object_cache,
+    page.heap,
 );
 
 const OFFSETS: &[Constant] = numbers!(SLOT;
+    page.flags,
     map.prototype, map.constructor, map.descriptors, map.dependent_code, map.transitions,
     descriptors.entries,
     function.shared, function.prototype_or_initial_map, function.function_data, function.name_or_scope_info,
@@ -83,8 +85,6 @@ const OFFSETS_OF_BYTES: &[Constant] = numbers!(1;
 const OFFSETS_OF_QUARTERS: &[Constant] = numbers!(2;
     map.instance_type, map.bit_field3, descriptors.count,
 );
-const OFFSETS_OF_HALVES: &[Constant] = optional_numbers!(4; function.dispatch_handle);
-
 const COUNTS: &[Constant] = numbers!(1;
     roots.builtin_count,
     properties.dictionary_elements, properties.name_dictionary_prefix,
@@ -118,6 +118,34 @@ const INNER: &[Constant] = &[
     }),
     ("native_context_slots", |layout| {
         layout.native_context_slots = without_first_line(layout.native_context_slots)?;
+        Some(())
+    }),
+    ("page.shared_flag", |layout| {
+        layout.page.shared_flag <<= 1;
+        Some(())
+    }),
+    ("page.owner", |layout| {
+        match &mut layout.page.owner {
+            PageOwner::Header(heap) | PageOwner::Metadata { heap, .. } => *heap += SLOT,
+        }
+        Some(())
+    }),
+    ("page.owner.metadata", |layout| {
+        match &mut layout.page.owner {
+            PageOwner::Metadata { metadata, .. } => *metadata += SLOT,
+            PageOwner::Header(_) => return None,
+        }
+        Some(())
+    }),
+    ("function.dispatch.handle", |layout| {
+        layout.function.dispatch.as_mut()?.handle += SLOT / 2;
+        Some(())
+    }),
+    ("function.dispatch.table", |layout| {
+        match &mut layout.function.dispatch.as_mut()?.table {
+            DispatchTablePlace::Isolate(offset) => *offset += u64::from(SLOT),
+            DispatchTablePlace::Process => return None,
+        }
         Some(())
     }),
     ("properties.symbol_flags", |layout| {
@@ -220,7 +248,6 @@ pub fn shifted(layout: &Layout) -> Vec<(String, Layout)> {
         HEADER_SIZES,
         OFFSETS_OF_BYTES,
         OFFSETS_OF_QUARTERS,
-        OFFSETS_OF_HALVES,
         COUNTS,
         OPTIONAL_COUNTS,
         SWITCHES,

@@ -32,6 +32,8 @@ pub struct Layout {
     pub root_groups: &'static [&'static str],
     /// Where the isolate keeps its roots.
     pub roots: RootsLayout,
+    /// How a page tells whose it is.
+    pub page: PageLayout,
     /// Where the parts of a map are.
     pub map: MapLayout,
     /// Where the parts of a descriptor array are.
@@ -88,6 +90,33 @@ pub struct RootsLayout {
     pub startup_object_cache: u64,
     /// Vector of the objects that isolates may share.
     pub shareable_object_cache: u64,
+}
+
+/// How a page of 256 KB tells whose it is. src/heap/basic-memory-chunk.h, memory-chunk.h, base-page.h.
+#[derive(Debug, Clone, Copy)]
+pub struct PageLayout {
+    /// In the isolate: its heap. V8's exported `Isolate::GetHeapStatistics` begins with this addition.
+    pub heap: u64,
+    /// Where the page has the address of its heap.
+    pub owner: PageOwner,
+    /// In the page: its flags, a word.
+    pub flags: u16,
+    /// The flag of pages that isolates share: `IN_WRITABLE_SHARED_SPACE`.
+    pub shared_flag: u64,
+}
+
+/// Where a page has the address of its heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageOwner {
+    /// In its header.
+    Header(u16),
+    /// In what its header points to, outside of the page.
+    Metadata {
+        /// In the header: the pointer.
+        metadata: u16,
+        /// There: the heap.
+        heap: u16,
+    },
 }
 
 /// `Map`, src/objects/map.tq. All but the sizes and the validity cell are in `v8dbg`.
@@ -172,8 +201,8 @@ pub struct FunctionLayout {
     pub shared: u16,
     /// JSFunction to its prototype or initial map, in functions that have the slot.
     pub prototype_or_initial_map: u16,
-    /// JSFunction's handle of four bytes into the process-wide dispatch table (leaptiering), which has its machine code.
-    pub dispatch_handle: Option<u16>,
+    /// How a JSFunction finds its machine code where it has no slot for it.
+    pub dispatch: Option<DispatchLayout>,
     /// SharedFunctionInfo to bytecode, baseline code or what is not compiled yet.
     pub function_data: u16,
     /// SharedFunctionInfo to its name, or to the scope info that has it.
@@ -186,6 +215,25 @@ pub struct FunctionLayout {
     pub uncompiled_inferred_name: u16,
     /// BytecodeArray to its constant pool.
     pub bytecode_constant_pool: u16,
+}
+
+/// How a JSFunction refers to its machine code where it has no slot for it (leaptiering). src/sandbox/js-dispatch-table.h.
+#[derive(Debug, Clone, Copy)]
+pub struct DispatchLayout {
+    /// JSFunction's handle into the dispatch table; four bytes.
+    pub handle: u16,
+    /// Where the table is.
+    pub table: DispatchTablePlace,
+}
+
+/// Where the dispatch table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DispatchTablePlace {
+    /// All isolates have one together, and nothing tells where. src/init/isolate-group.h.
+    Process,
+    /// Each isolate has its own, whose address is at this offset in it: `Internals::kIsolateJSDispatchTableOffset`,
+    /// v8-internal.h.
+    Isolate(u64),
 }
 
 /// `ScopeInfo`, src/objects/scope-info.tq: a header, then parts that are there or not by the flags.

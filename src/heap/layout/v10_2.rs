@@ -51,6 +51,12 @@ pub(super) const LAYOUT: Layout = Layout {
         startup_object_cache: 0xea20,
         shareable_object_cache: 0xea38,
     },
+    page: PageLayout {
+        heap: 0xc638,
+        owner: PageOwner::Header(16),
+        flags: 8,
+        shared_flag: 1 << 22,
+    },
     map: MapLayout {
         instance_size_in_words: 8,
         inobject_properties_start: 9,
@@ -76,7 +82,7 @@ pub(super) const LAYOUT: Layout = Layout {
     function: FunctionLayout {
         shared: 24,
         prototype_or_initial_map: 56,
-        dispatch_handle: None,
+        dispatch: None,
         function_data: 8,
         name_or_scope_info: 16,
         script: 32,

@@ -22,8 +22,20 @@ pub(super) const LAYOUT: Layout = Layout {
         startup_object_cache: 0x11018,
         shareable_object_cache: 0x11030,
     },
+    page: PageLayout {
+        heap: 0xeff8,
+        owner: PageOwner::Metadata {
+            metadata: 8,
+            heap: 64,
+        },
+        flags: 0,
+        shared_flag: 1,
+    },
     function: FunctionLayout {
-        dispatch_handle: Some(24),
+        dispatch: Some(DispatchLayout {
+            handle: 24,
+            table: DispatchTablePlace::Process,
+        }),
         name_or_scope_info: 24,
         script: 40,
         ..super::v12_4::LAYOUT.function
