@@ -26,10 +26,10 @@ addon.arm({
 
 function ask() {
   v8.writeHeapSnapshot(join(folder, "warm.heapsnapshot")); // What the first one creates is there in the second.
-  v8.writeHeapSnapshot(join(folder, "v8.heapsnapshot"));
   const sizes = addon.compareSizes();
   const shifts = addon.catchShifts(["", ...addon.layoutConstants()]);
   const uncaught = shifts.filter(({ caughtBy }) => caughtBy === undefined).map(({ constant }) => constant);
+  v8.writeHeapSnapshot(join(folder, "v8.heapsnapshot"));
   addon.writeShifted(uncaught, folder);
   process.stdout.write(JSON.stringify({ sizes, shifts }), () => process.exit());
 }

@@ -354,9 +354,13 @@ impl Census {
             Some(name) => format!("({what} for {name})"),
             None => format!("(BASELINE {what})"),
         };
-        let names_stream = layout.snapshot.tags_trusted_code;
-        let stream = graph.instruction_stream(&code).filter(|_| names_stream);
-        for (target, what) in [(Some(code.address), "code"), (stream, "instruction stream")] {
+        let stream = graph.instruction_stream(&code);
+        let targets = match layout.snapshot.tags_trusted_code {
+            true => [(Some(code.address), "code"), (stream, "instruction stream")],
+            // What later versions call the stream is the code itself.
+            false => [(stream.or(Some(code.address)), "code"), (None, "")],
+        };
+        for (target, what) in targets {
             let name = names.intern(&text(what));
             self.lend(graph, target, name, None);
             if let Some(lent) = target

@@ -31,13 +31,13 @@ macro_rules! optional_numbers {
     };
 }
 
+/// What is turned off; what is off is something that the version does not have.
 macro_rules! switches {
     ($($($part:tt).+),* $(,)?) => {
         &[$((
             concat_parts!($($part).+),
             |layout| {
-                layout.$($part).+ = !layout.$($part).+;
-                Some(())
+                std::mem::take(&mut layout.$($part).+).then_some(())
             },
         )),*]
     };
@@ -239,7 +239,7 @@ fn without_first_line(lines: &'static str) -> Option<&'static str> {
     lines.split_once('\n').map(|(_, others)| others)
 }
 
-/// Each constant of `layout`: its name, and the layout in which it is shifted by a slot, a part of one, or one, or is turned.
+/// Each constant of `layout`: its name, and the layout in which it is shifted by a slot, a part of one, or one, or turned off.
 pub fn shifted(layout: &Layout) -> Vec<(String, Layout)> {
     let single = [
         OFFSETS_IN_ISOLATE,
@@ -268,7 +268,8 @@ fn shifted_fields(layout: &Layout) -> impl Iterator<Item = (String, Layout)> + '
     (0..layout.fields.len()).map(|index| {
         let mut fields = layout.fields.to_vec();
         let field = &mut fields[index];
-        field.offset += SLOT;
+        // The slot behind often holds the like.
+        field.offset -= SLOT;
         let name = format!("fields.{:?}.{}", field.kind, field.name);
         let mut wrong = *layout;
         wrong.fields = fields.leak();

@@ -82,9 +82,7 @@ const FIELDS: &[Field] = updated!(
     super::v10_2::LAYOUT.fields,
     gone: &[(AccessorInfo, "expected_receiver_type"), (AccessorInfo, "setter"), (AccessorInfo, "getter"), (InstructionStream, "relocation_info")],
     new: &[
-        field(AccessorInfo, "data", 16),
         field(Code, "relocation_info", 8),
-        field(InstructionStream, "code", 8),
         weak_field(FeedbackVector, "optimized code", 48),
     ],
 );

@@ -107,7 +107,9 @@ const FIELDS: &[Field] = updated!(
         field(JsFunction, "feedback_cell", 48),
         field(JsGlobalObject, "global_proxy", 24),
         field(SharedFunctionInfo, "script", 32),
+        field(AccessorInfo, "data", 16),
         field(Code, "instruction_stream", 32),
+        field(InstructionStream, "code", 8),
         field(InstructionStream, "relocation_info", 16),
     ],
 );

@@ -83,6 +83,7 @@ const FIELDS: &[Field] = updated!(
     super::v12_4::LAYOUT.fields,
     gone: &[(JsFunction, "code"), (SharedFunctionInfo, "function_data"), (FeedbackVector, "optimized code")],
     new: &[
+        field(JsGlobalObject, "global_proxy", 32),
         field(JsTypedArray, "buffer", 32),
         field(JsDataView, "buffer", 32),
         field(SharedFunctionInfo, "trusted_function_data", 8),
