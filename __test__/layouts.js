@@ -14,7 +14,7 @@ const { uncaught } = require("./support/uncaught-constants");
 
 const program = path.join(__dirname, "support", "shifted-constants.js");
 // V8's helper threads would change the heap between two questions.
-const flags = ["--expose-gc", "--single-threaded"];
+const flags = ["--single-threaded"];
 
 async function askOracle(major, folder) {
   const options = { maxBuffer: 1 << 24, env: { ...process.env, NODE_OPTIONS: "" } };

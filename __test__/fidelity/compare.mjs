@@ -82,7 +82,8 @@ const asSigned = (number) => number | 0;
 
 const withoutBuiltin = (name) => (/^\(.+ builtin( code| handle)?\)$/.test(name) ? "" : name);
 /** Node's own nodes; those that Node holds, and V8's for C++ objects, stand at the root as if they were groups of roots. */
-const isEmbedder = ({ type, name }) => (type === "native" || type === "synthetic") && /^(Node \/|C\+\+) /.test(name);
+const embedderName = /^(Node \/|C\+\+) /;
+const isEmbedder = ({ type, name }) => (type === "native" || type === "synthetic") && embedderName.test(name);
 const isRoot = (node) => node.type === "synthetic";
 const isStringTable = (node) => isRoot(node) && node.name === "(Internalized strings)";
 const isArrayBuffer = (node) => /^(Shared)?ArrayBuffer$/.test(node.name);
@@ -208,7 +209,7 @@ async function retainedSizes(path) {
   const classes = new Map();
   for (const { name, maxRet } of aggregates) {
     const key = asV8Writes(name);
-    if (key !== "(synthetic)") classes.set(key, (classes.get(key) ?? 0) + maxRet);
+    if (key !== "(synthetic)" && !embedderName.test(key)) classes.set(key, (classes.get(key) ?? 0) + maxRet);
   }
   return { total: snapshot.totalSize, classes };
 }
