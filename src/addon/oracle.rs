@@ -6,6 +6,7 @@ use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 
 use super::with_reader;
+use crate::native::corruption;
 use crate::native::oracle::{self, SizeFromMap};
 
 /// How our sizes of all objects stand to V8's `HeapObject::SizeFromMap`.
@@ -69,4 +70,10 @@ pub fn catch_shifts(constants: Vec<String>) -> Result<Vec<Shift>> {
 #[napi]
 pub fn write_shifted(constants: Vec<String>, folder: String) -> Result<()> {
     with_reader(|_, reader| oracle::write_shifted(reader, &constants, Path::new(&folder)))
+}
+
+/// Reads the heap with so many wrong words, and says what that came to. A crash is an exception.
+#[napi]
+pub fn read_corrupted(seed: u32, words: u32) -> Result<String> {
+    with_reader(|_, reader| corruption::read_corrupted(reader, seed, words))
 }
