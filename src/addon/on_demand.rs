@@ -8,8 +8,10 @@ use napi_derive::napi;
 
 use super::{ARMED, ArmError, Armed};
 use crate::message::tell;
+use crate::metadata;
 use crate::monitor::{Helper, HelperError, NoThread, RunningHelper, spawn_without_signals};
 use crate::native;
+use crate::summary::{DumpMetadata, Reason};
 use crate::watch::ChildEnd;
 
 /// Has a frozen child read the self-test's objects back. The promise gives why the native method is not used from now on, or
@@ -65,23 +67,26 @@ struct Begun {
     running: RunningHelper,
     child: Option<Box<dyn ChildEnd>>,
     is_native: bool,
+    metadata: DumpMetadata,
 }
 
 impl Begun {
     fn begin(armed: &Armed, file: &Path) -> Result<Begun> {
         let mut helper = armed.helper_for(file);
         let reader = armed.trust.reader();
+        let metadata = metadata::gather(Reason::Request, armed.isolate.watch());
         let (running, child) = match reader {
             Some(reader) => reader
                 .begin(&mut helper, armed.isolate.watch())
                 .map_err(reason)?,
-            None => (helper.start(None).map_err(reason)?, None),
+            None => (helper.ask_inspector(&metadata).map_err(reason)?, None),
         };
         Ok(Begun {
             helper,
             running,
             child,
             is_native: reader.is_some(),
+            metadata,
         })
     }
 
@@ -98,7 +103,7 @@ impl Begun {
                     tell(&error.to_string());
                 }
                 tell("the inspector is asked for the heap snapshot instead");
-                self.helper.start(None)?.hear_out(|| {})
+                self.helper.ask_inspector(&self.metadata)?.hear_out(|| {})
             }
             result => result,
         }

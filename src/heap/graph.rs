@@ -6,7 +6,8 @@ use super::layout::kind::Kind;
 use super::mark::{Marked, Marker};
 use super::memory::{Address, Memory};
 use super::object::{Decoder, Object};
-use super::pages::Pages;
+use super::pages::{Page, Pages};
+use super::redaction::Redaction;
 use super::roots::{Root, RootFinder, RootTable, WellKnown};
 use super::{HeapError, tagged::Tagged};
 
@@ -34,6 +35,8 @@ pub struct Graph<'m> {
     pub skipped: u64,
     /// References into the heaps of other isolates, which were not followed.
     pub foreign: u64,
+    /// What hides the contents of strings, where they shall be hidden.
+    pub redaction: Option<Redaction>,
     dispatch_table: Option<DispatchTable>,
 }
 
@@ -72,6 +75,7 @@ impl<'m> Graph<'m> {
             native_contexts,
             skipped,
             foreign,
+            redaction: None,
             dispatch_table,
         })
     }
@@ -89,6 +93,12 @@ impl<'m> Graph<'m> {
         self.decoder.object(address, run)
     }
 
+    /// The object at `address` of that page.
+    #[inline]
+    pub fn object_on(&self, page: &Page<'m>, address: Address) -> Option<Object<'m>> {
+        self.decoder.object(address, page.view(address)?)
+    }
+
     /// What the slot of `object` at `offset` holds strongly, if it is of that kind.
     pub fn object_in(&self, object: &Object<'m>, offset: u16, kind: Kind) -> Option<Object<'m>> {
         self.object(object.pointer(offset)?)
@@ -98,6 +108,11 @@ impl<'m> Graph<'m> {
     /// The object that `value` points to.
     pub fn target(&self, value: Tagged) -> Option<Object<'m>> {
         self.object(value.target()?)
+    }
+
+    /// Whether V8 says that objects of the page take no memory: all isolates have them together.
+    pub fn is_free(&self, page: &Page) -> bool {
+        page.read_only && self.layout().snapshot.read_only_is_free
     }
 
     /// Whether `address` lies in the read-only space.

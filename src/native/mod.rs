@@ -8,7 +8,6 @@ pub mod corruption;
 pub mod cost;
 mod dumper;
 mod image;
-mod metadata;
 #[cfg(feature = "oracle")]
 pub mod oracle;
 mod shared_slots;
@@ -34,8 +33,10 @@ use crate::heap::layout::Layout;
 use crate::heap::layout::debug_constants::{self, Disagreement};
 use crate::heap::memory::Memory;
 use crate::heap::page_numbers::PageNumbers;
+use crate::heap::redaction::Redaction;
 use crate::heap::self_test::self_test;
 use crate::heap::{Counts, HeapError};
+use crate::metadata;
 use crate::monitor::{Helper, HelperError, RunningHelper};
 use crate::summary::{DumpMetadata, Reason};
 use crate::v8::{self, Isolate};
@@ -65,6 +66,8 @@ pub struct HeapReader {
     page_slots: &'static [AtomicU64],
     /// The share of one CPU for a child in the background.
     background: f64,
+    /// Whether contents of strings are hidden.
+    redacts: bool,
 }
 
 /// A dump that is being made: the helper at work, and the frozen child if there could be one.
@@ -121,7 +124,13 @@ impl HeapReader {
             layout,
             page_slots: shared_slots(),
             background: quota.map_or(1.0, |processors| (processors * SHARE_OF_QUOTA).min(1.0)),
+            redacts: false,
         })
+    }
+
+    /// The same reader, hiding the contents of strings if it `redacts`.
+    pub fn redacting(self, redacts: bool) -> HeapReader {
+        HeapReader { redacts, ..self }
     }
 
     /// What begins the dumps that the watch calls for.
@@ -139,14 +148,15 @@ impl HeapReader {
             return Err(FreezeError::Busy.into());
         }
         let (pipe, output) = pipe().map_err(NativeError::Pipe)?;
-        let helper = helper.start(Some(pipe))?;
+        let helper = helper.start(pipe)?;
         let metadata = metadata::gather(Reason::Request, watch);
-        let reading = self.read_frozen(Way::CopyOnWrite, output, &metadata).ok();
+        let reading = self.read_frozen(Way::CopyOnWrite, output, &metadata, DEADLINE);
+        let reading = reading.ok();
         Ok((helper, reading.map(|reading| Box::new(reading) as _)))
     }
 
     /// Freezes the process on the isolate's own thread and has the child write the frames of a snapshot to `output`, behind
-    /// the metadata. In the shared way this returns when the child has ended.
+    /// the metadata. In the shared way this returns when the child has ended. After `deadline` the child is ended.
     ///
     /// # Errors
     /// When the system allows no clone; `output` has then been told.
@@ -155,12 +165,13 @@ impl HeapReader {
         way: Way,
         output: PipeWriter,
         metadata: &DumpMetadata,
+        deadline: Duration,
     ) -> Result<Reading, FreezeError> {
         // A helper that is gone reads none of the following either, and is reported where it is waited for.
         let _ = FrameWriter::new(&output).metadata(metadata);
         let terms = Terms {
             output: output.as_fd(),
-            deadline: DEADLINE,
+            deadline,
             background: (way == Way::CopyOnWrite).then_some(self.background),
         };
         let stack = self.stack.in_use();
@@ -230,7 +241,14 @@ impl HeapReader {
                 "/proc/self/maps cannot be read ({error}); mount /proc, or use the method inspector"
             )
         })?;
-        let graph = self.read_heap(&memory)?;
+        let mut graph = self.read_heap(&memory)?;
+        if self.redacts {
+            let redaction = Redaction::new(&graph);
+            let redaction = redaction.map_err(|error| {
+                format!("the system gives no random bytes to redact with: {error}")
+            })?;
+            graph.redaction = Some(redaction);
+        }
         let mut counted = Counted::new(&graph);
         let summary = frames.summary(&counted.summary());
         summary.map_err(|error| HeapError::Write(error).to_string())?;

@@ -1,5 +1,6 @@
 //! The .heapsnapshot format: its vocabulary and a streaming [`writer`]. It knows nothing of V8's memory.
 
+pub mod row;
 pub mod writer;
 
 /// What a node is. The numbers are those of the file.
