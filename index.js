@@ -10,10 +10,10 @@ const {
   constants: { signals },
 } = require("node:os");
 const { dirname, resolve } = require("node:path");
-const { runInThisContext } = require("node:vm");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
 const { fileName, readOptions } = require("./lib/options");
 const { loadNative } = require("./lib/native");
+const { runProbe } = require("./lib/probe");
 
 // Two copies of this package in one program share one instance for each thread.
 const INSTANCE = Symbol.for("node-oom-heapdump");
@@ -93,7 +93,7 @@ class OomHeapdump {
       method: this.#settings.method,
       helper,
       execArgv: process.execArgv,
-      probe: runInThisContext(addon.selfTestProbe(), "node-oom-heapdump/self-test"),
+      probe: runProbe(addon),
       nodeOptions: process.env.NODE_OPTIONS ?? "",
       nodeVersion: process.versions.node,
       v8Version: process.versions.v8,
