@@ -5,12 +5,13 @@ import { parse } from "heap-snapshot-toolkit";
 
 /** What is made equal or left out on both sides, and why ours is right. */
 export const normalised = [
-  "V8 asks Node for nodes of its own (`Node / …`). They are no part of V8's heap and are left out, with their edges.",
+  "V8 asks Node for nodes of its own (`Node / …`) and lists the roots of C++ objects (`C++ …`). They are no part of V8's heap and are left out, with their edges.",
   "V8 counts the weak string table among its roots, and lists some objects that no edge leads to. What is known so alone is garbage, which ours does not have. It is left out, and so are the table's edges.",
   "V8 numbers the edges of its roots by an order of its own. Edges from the root to its groups are left out, those from groups to objects are compared without their numbers.",
   "V8 cuts characters outside of the Basic Multilingual Plane to 16 bits, writes a blank for a null character, and question marks for half a surrogate pair. Ours are right; they are cut for the comparison.",
   "V8 writes elements from 2³¹ on with negative numbers. Ours are right; they are written like that for the comparison.",
   "V8 shows no properties of an ArrayBuffer. Ours are left out.",
+  "Of retained sizes, what garbage retains is left out too: DevTools takes objects that only weak edges lead to for roots. Classes of one name are one.",
   "V8 calls the code of a builtin by the builtin's name, which no object holds. Ours has no name, as V8's other code; the name is taken away.",
 ];
 
