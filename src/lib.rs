@@ -28,6 +28,8 @@ pub mod native;
 ))]
 #[path = "native/elsewhere.rs"]
 pub mod native;
+#[cfg(feature = "helper")]
+pub mod report;
 pub mod request;
 pub mod snapshot;
 #[cfg(feature = "addon")]

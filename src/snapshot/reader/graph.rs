@@ -1,8 +1,8 @@
 //! A snapshot in columns: one number of 32 bits a cell, nodes and edges counted from 0. Node 0 is the root.
 
+use super::sizes::Sizes;
 use super::strings::Strings;
 use crate::snapshot::{EdgeType, NodeType};
-use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -17,9 +17,7 @@ pub struct Graph {
     pub(super) node_types: Vec<Option<NodeType>>,
     pub(super) node_names: Vec<u32>,
     pub(super) ids: Vec<u32>,
-    pub(super) self_sizes: Vec<u32>,
-    /// Self sizes of 4 GB and more; their cell holds `u32::MAX`.
-    pub(super) large_sizes: FxHashMap<NodeIndex, u64>,
+    pub(super) self_sizes: Sizes,
     /// Where the edges of a node begin; one more than there are nodes.
     pub(super) first_edges: Vec<EdgeIndex>,
     pub(super) edge_types: Vec<EdgeType>,
@@ -122,14 +120,12 @@ impl Graph {
     /// Bytes of the node alone, as the file has them.
     #[inline]
     pub fn self_size(&self, node: NodeIndex) -> u64 {
-        match self.self_sizes[node as usize] {
-            u32::MAX => self
-                .large_sizes
-                .get(&node)
-                .copied()
-                .unwrap_or(u64::from(u32::MAX)),
-            size => u64::from(size),
-        }
+        self.self_sizes.get(node)
+    }
+
+    /// Bytes of every node alone.
+    pub fn self_sizes(&self) -> &Sizes {
+        &self.self_sizes
     }
 
     /// The edges that lead from a node.

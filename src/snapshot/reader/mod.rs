@@ -11,12 +11,16 @@ mod header;
 mod input;
 mod numbers;
 mod parse;
+#[cfg(test)]
+pub mod sample;
+mod sizes;
 mod strings;
 #[cfg(test)]
 mod tests;
 
 pub use error::{Fault, Found, ReadError, Section};
 pub use graph::{EdgeIndex, EdgeName, Graph, Location, NodeIndex};
+pub use sizes::Sizes;
 pub use strings::Strings;
 
 use input::Input;

@@ -185,22 +185,15 @@ impl Parser {
                 .ok_or(Fault::TooMany {
                     section: Section::Edges,
                 })?;
-            let self_size = row[columns.self_size];
-            let index = graph.node_types.len() as u32;
-            if index == u32::MAX {
+            if graph.node_types.len() == u32::MAX as usize {
                 return Err(Fault::TooMany {
                     section: Section::Nodes,
                 });
             }
-            if self_size >= u64::from(u32::MAX) {
-                graph.large_sizes.insert(index, self_size);
-            }
             graph.node_types.push(node_type);
             graph.node_names.push(name);
             graph.ids.push(id);
-            graph
-                .self_sizes
-                .push(u32::try_from(self_size).unwrap_or(u32::MAX));
+            graph.self_sizes.push(row[columns.self_size]);
             graph.first_edges.push(first_edge);
             first_edge = next_edge;
             Ok(())
