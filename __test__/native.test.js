@@ -23,10 +23,6 @@ async function runNative(body, { options = {}, ...rest } = {}) {
   return { ...finished, result: printed(finished).result };
 }
 
-/** A fault that is not mended yet; see the README. The rule is tried all the same. */
-const mixedIsolates =
-  "on Node 26 a snapshot sometimes holds objects of another isolate, reached through a closure's code";
-
 for (const major of majors) {
   test(`on Node ${major} createHeapSnapshot resolves to the path of a whole snapshot`, async (context) => {
     const directory = temporaryDirectory(context);
@@ -45,30 +41,26 @@ for (const major of majors) {
     assert.equal(stderr.split("\n").length, 2, stderr);
   });
 
-  test(
-    `on Node ${major} a snapshot of a worker holds the worker's heap, and one of the main thread its own`,
-    { todo: major === 26 && mixedIsolates },
-    async (context) => {
-      const directory = temporaryDirectory(context);
-      const leak = (count) => `
+  test(`on Node ${major} a snapshot of a worker holds the worker's heap, and one of the main thread its own`, async (context) => {
+    const directory = temporaryDirectory(context);
+    const leak = (count) => `
       const { Ledger } = ${support("leaking-class.js")}
       const ledger = new Ledger()
       for (let made = 0; made < ${count}; made++) ledger.leak({ made })`;
-      const inWorker = `${leak(77)}
+    const inWorker = `${leak(77)}
       const instance = require(${JSON.stringify(root)})({ method: 'native', threshold: false })
       instance.createHeapSnapshot('worker').then(() => require('node:worker_threads').parentPort.postMessage('made'))`;
-      await runNative(
-        `${leak(1000)}
+    await runNative(
+      `${leak(1000)}
       const { Worker } = require('node:worker_threads')
       const worker = new Worker(${JSON.stringify(inWorker)}, { eval: true })
       await require('node:events').once(worker, 'message')
       return instance.createHeapSnapshot('main')`,
-        { node: node(major).path, cwd: directory },
-      );
-      const seen = async (name) => (await readWithHeapParser(path.join(directory, `${name}.heapsnapshot`))).instances;
-      assert.deepEqual({ main: await seen("main"), worker: await seen("worker") }, { main: 1000, worker: 77 });
-    },
-  );
+      { node: node(major).path, cwd: directory },
+    );
+    const seen = async (name) => (await readWithHeapParser(path.join(directory, `${name}.heapsnapshot`))).instances;
+    assert.deepEqual({ main: await seen("main"), worker: await seen("worker") }, { main: 1000, worker: 77 });
+  });
 
   test(`on Node ${major} dumps leave memory flags, processes, descriptors and signals as they were`, async (context) => {
     const inWorker = `

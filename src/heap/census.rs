@@ -2,8 +2,11 @@
 //! number of edges, which strings it holds, and the names that objects lend each other. It keeps one byte a node.
 
 use super::body::HashTable;
-use super::extract::{CODE_KIND_MASK, EdgeName, EdgeNames, EdgeSink};
+use super::describe::{Describer, self_size};
+use super::extract::code::CODE_KIND_MASK;
+use super::extract::{EdgeName, EdgeSink, Extractor};
 use super::graph::Graph;
+use super::histogram::Histogram;
 use super::layout::Tag;
 use super::layout::kind::Kind;
 use super::memory::Address;
@@ -93,6 +96,8 @@ pub struct Census {
     pub ephemerons: Vec<EphemeronPair>,
     /// The internalized string with the same text as a name, by its number in its group.
     pub shared_names: FxHashMap<NameId, u32>,
+    /// The objects by constructor.
+    pub histogram: Histogram,
 }
 
 struct Counter<'x, 'm> {
@@ -152,7 +157,12 @@ impl Tags {
 
 impl Census {
     /// Walks the graph.
-    pub fn take<'m>(graph: &Graph<'m>, names: &mut Names, edge_names: &EdgeNames) -> Census {
+    pub fn take<'m>(
+        graph: &Graph<'m>,
+        names: &mut Names,
+        describer: &mut Describer,
+        extractor: &Extractor<'_, 'm>,
+    ) -> Census {
         let tags = Tags::new(graph, names);
         let mut census = Census {
             notes: vec![0; graph.count as usize],
@@ -166,6 +176,7 @@ impl Census {
             backing_stores: Vec::new(),
             ephemerons: Vec::new(),
             shared_names: FxHashMap::default(),
+            histogram: Histogram::default(),
         };
         let mut counter = Counter {
             pages: &graph.pages,
@@ -178,10 +189,14 @@ impl Census {
             }
             let Some(object) = object else { continue };
             let before = counter.edges;
-            graph.extract(edge_names, &object, &mut counter);
+            extractor.extract(&object, &mut counter);
             let edges = (counter.edges - before).min(u64::from(MANY_EDGES)) as u8;
             census.notes[rank] |= edges;
             census.note(graph, names, &tags, rank, &object);
+            let bytes = self_size(graph, &object);
+            census
+                .histogram
+                .count(graph, describer, names, &object, bytes);
         }
         census.edges = counter.edges;
         census.decimals = counter.decimals;

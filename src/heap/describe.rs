@@ -1,19 +1,17 @@
-//! The type and the name of a node: V8HeapExplorer::AddEntry and what it calls, src/profiler/heap-snapshot-generator.cc.
+//! The type, the name and the size of a node: V8HeapExplorer::AddEntry and what it calls, src/profiler/heap-snapshot-generator.cc.
 
+use super::constructors::CLASS_NAMES;
 use super::graph::Graph;
 use super::layout::kind::Kind;
-use super::layout::{SymbolFlags, bits};
 use super::memory::Address;
 use super::names::{NameId, Names};
-use super::object::{Object, Shape};
-use super::size::ScopeInfo;
-use super::tagged::Tagged;
+use super::object::Object;
 use super::text::string_length;
 use crate::snapshot::NodeType;
 use rustc_hash::FxHashMap;
 
 /// A node's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NodeName {
     /// A text that no heap object has.
     Name(NameId),
@@ -21,22 +19,8 @@ pub enum NodeName {
     Text(Address),
 }
 
-/// How many prototypes are asked for a constructor. Proxies can make longer chains; nothing else does.
-const MAX_PROTOTYPES: usize = 1000;
-/// How many maps are followed to a constructor.
-const MAX_BACK_POINTERS: usize = 10_000;
 /// The number of constructor names remembered.
 const REMEMBERED_NAMES: usize = 1 << 10;
-
-/// What V8 calls the constructor of an object.
-pub struct ConstructorName<'m> {
-    /// The string.
-    pub text: Address,
-    /// The function, unless a tag or a template gave the name.
-    pub constructor: Option<Object<'m>>,
-    /// Whether all objects of the map have the same.
-    pub holds_for_map: bool,
-}
 
 /// Names that depend on the kind alone.
 struct FixedNames {
@@ -167,7 +151,7 @@ impl Describer {
             }
             kind if kind.is_js_object() => (
                 NodeType::Object,
-                self.constructor_name(graph, names, object),
+                self.constructor_name(graph, names, object).0,
             ),
             _ => (
                 system_node_type(graph, object),
@@ -226,7 +210,7 @@ impl Describer {
         names: &mut Names,
         object: &Object<'m>,
     ) -> NodeName {
-        let name = self.constructor_name(graph, names, object);
+        let (name, _) = self.constructor_name(graph, names, object);
         if !graph.layout().snapshot.names_globals {
             return name;
         }
@@ -254,19 +238,19 @@ impl Describer {
         *self.constructor_texts.entry(content).or_insert(text)
     }
 
-    /// `JSReceiver::GetConstructorName`, src/objects/js-objects.cc.
-    fn constructor_name<'m>(
+    /// `JSReceiver::GetConstructorName`, src/objects/js-objects.cc, and whether it holds for all objects of the map.
+    pub fn constructor_name<'m>(
         &mut self,
         graph: &Graph<'m>,
         names: &mut Names,
         object: &Object<'m>,
-    ) -> NodeName {
+    ) -> (NodeName, bool) {
         let slot = (object.shape.map >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 32
             & (REMEMBERED_NAMES - 1);
         if let (map, Some(name)) = self.constructor_names[slot]
             && map == object.shape.map
         {
-            return name;
+            return (name, true);
         }
         let (name, holds_for_map) = match graph.constructor_name(object) {
             Some(found) => (
@@ -285,44 +269,11 @@ impl Describer {
         if holds_for_map {
             self.constructor_names[slot] = (object.shape.map, Some(name));
         }
-        name
+        (name, holds_for_map)
     }
 }
 
-/// What [`Graph::class_name`] may give.
-const CLASS_NAMES: [&str; 22] = [
-    "Arguments",
-    "Array",
-    "ArrayBuffer",
-    "ArrayIterator",
-    "BigInt",
-    "Boolean",
-    "Date",
-    "Error",
-    "Function",
-    "Generator",
-    "Map",
-    "Number",
-    "Object",
-    "RegExp",
-    "Script",
-    "Set",
-    "SharedArrayBuffer",
-    "String",
-    "Symbol",
-    "WeakMap",
-    "WeakSet",
-    "global",
-];
-
 const ODDBALL_TO_STRING: u16 = 16;
-const SYMBOL_FLAGS: u64 = 12;
-const SYMBOL_DESCRIPTION: u16 = 16;
-/// FunctionTemplateInfo's class name; see `FunctionTemplateInfo`, src/objects/templates.tq.
-const TUPLE_FIRST: u16 = 8;
-const PRIMITIVE_VALUE: u64 = 24;
-/// Bit of JSArrayBuffer's flags. src/objects/js-array-buffer.tq.
-const ARRAY_BUFFER_IS_SHARED: u32 = 1 << 4;
 
 /// `GetSystemEntryType`.
 fn system_node_type(graph: &Graph, object: &Object) -> NodeType {
@@ -360,264 +311,18 @@ fn system_node_type(graph: &Graph, object: &Object) -> NodeType {
     }
 }
 
-impl<'m> Graph<'m> {
-    /// The string that the slot of `object` at `offset` holds.
-    pub fn string_in(&self, object: &Object<'m>, offset: u16) -> Option<Object<'m>> {
-        self.object(object.pointer(offset)?)
-            .filter(|string| string.kind().is_string())
+/// `SizeForSnapshot`.
+#[inline]
+pub fn self_size(graph: &Graph, object: &Object) -> u64 {
+    let traits = &graph.layout().snapshot;
+    if traits.read_only_is_free && graph.is_read_only(object.address) {
+        return 0;
     }
-
-    /// Whether there is no text at `address`.
-    pub fn is_empty_string(&self, address: Address) -> bool {
-        self.object(address)
-            .is_none_or(|string| string_length(&string) == 0)
-    }
-
-    /// Whether V8 hides the symbol from JavaScript.
-    pub fn is_private_symbol(&self, symbol: &Object) -> bool {
-        let flags = symbol.view().half_word(SYMBOL_FLAGS);
-        match self.layout().properties.symbol_flags {
-            SymbolFlags::Bits => flags & 1 != 0,
-            SymbolFlags::Visibility => flags & 3 != 0,
+    let text = match object.kind() {
+        Kind::ExternalString if traits.external_text_counts => {
+            string_length(object) * if object.shape.is_one_byte() { 1 } else { 2 }
         }
-    }
-
-    /// The name of an edge for a property whose key is `symbol`: private names by their name alone.
-    pub fn symbol_text(&self, symbol: &Object<'m>) -> String {
-        let flags = symbol.view().half_word(SYMBOL_FLAGS);
-        let is_private_name = match self.layout().properties.symbol_flags {
-            SymbolFlags::Bits => flags & 1 << 4 != 0,
-            SymbolFlags::Visibility => flags & 3 >= 2,
-        };
-        let description = self.string_in(symbol, SYMBOL_DESCRIPTION);
-        let limit = crate::snapshot::writer::MAX_STRING_CHARACTERS;
-        let text = description.map(|description| self.utf8(description.address, limit));
-        match text {
-            Some(text) if is_private_name => text,
-            Some(text) => format!("<symbol {text}>"),
-            None => "<symbol>".to_owned(),
-        }
-    }
-
-    /// `SharedFunctionInfo::Name`: the string, if it is not empty by lack of one.
-    pub fn function_name(&self, shared: &Object<'m>) -> Option<Address> {
-        let holder = self.object(shared.pointer(self.layout().function.name_or_scope_info)?)?;
-        if holder.kind().is_string() {
-            return Some(holder.address);
-        }
-        let scope_info = self.scope_info(&holder)?;
-        self.string_at(&holder, scope_info.function_name()?)
-    }
-
-    /// `SharedFunctionInfo::DebugName` of a function: its name, or what the parser inferred.
-    pub fn debug_name(&self, shared: &Object<'m>) -> Option<Address> {
-        if let Some(name) = self
-            .function_name(shared)
-            .filter(|&name| !self.is_empty_string(name))
-        {
-            return Some(name);
-        }
-        let function = &self.layout().function;
-        let holder = shared
-            .pointer(function.name_or_scope_info)
-            .and_then(|holder| self.object(holder));
-        let scope_info = holder.as_ref().and_then(|holder| self.scope_info(holder));
-        let inferred = match (holder, scope_info) {
-            (Some(holder), Some(scope_info)) => {
-                self.string_at(&holder, scope_info.inferred_name()?)
-            }
-            _ => {
-                let data = self.uncompiled_data(shared)?;
-                Some(
-                    self.string_in(&data, function.uncompiled_inferred_name)?
-                        .address,
-                )
-            }
-        };
-        inferred.filter(|&name| !self.is_empty_string(name))
-    }
-
-    /// What stands in for a function that is not compiled yet.
-    pub fn uncompiled_data(&self, shared: &Object<'m>) -> Option<Object<'m>> {
-        let function = &self.layout().function;
-        [
-            Some(function.function_data),
-            function.untrusted_function_data,
-        ]
-        .into_iter()
-        .flatten()
-        .find_map(|offset| self.object_in(shared, offset, Kind::UncompiledData))
-    }
-
-    /// The parts of the scope info `object`.
-    pub fn scope_info(&self, object: &Object<'m>) -> Option<ScopeInfo<'m>> {
-        (object.kind() == Kind::ScopeInfo)
-            .then(|| ScopeInfo::new(&self.layout().scope_info, object.view()))
-    }
-
-    fn string_at(&self, object: &Object<'m>, offset: u64) -> Option<Address> {
-        let string = self.object(object.tagged(offset).strong()?)?;
-        string.kind().is_string().then_some(string.address)
-    }
-
-    /// `Map::GetConstructor`.
-    pub fn map_constructor(&self, map: Address) -> Option<Object<'m>> {
-        let mut current = self.object(map)?;
-        for _ in 0..MAX_BACK_POINTERS {
-            current = self.object(current.pointer(self.layout().map.constructor)?)?;
-            match current.kind() {
-                Kind::Map => continue,
-                // A map with a non-instance prototype keeps both in a tuple.
-                Kind::Tuple2 => return self.object(current.pointer(TUPLE_FIRST)?),
-                _ => return Some(current),
-            }
-        }
-        None
-    }
-
-    /// A constructor's name, unless it is empty or "Object".
-    fn telling_name(&self, constructor: &Object<'m>) -> Option<Address> {
-        if constructor.kind() != Kind::JsFunction {
-            return None;
-        }
-        let shared = self.object_in(
-            constructor,
-            self.layout().function.shared,
-            Kind::SharedFunctionInfo,
-        )?;
-        self.debug_name(&shared)
-            .filter(|&name| name != self.well_known.object_string)
-    }
-
-    /// The constructor that a class row of DevTools would name, from the map alone.
-    pub fn constructor_of_map(&self, shape: &Shape) -> Option<Object<'m>> {
-        let says_constructor = shape.bit_field2 & bits::NEW_TARGET_IS_BASE != 0
-            && shape.bit_field3 & bits::IS_PROTOTYPE_MAP == 0;
-        if says_constructor {
-            self.map_constructor(shape.map)
-        } else {
-            None
-        }
-    }
-
-    /// `GetConstructorHelper`, src/objects/js-objects.cc: from the map, else from the prototypes.
-    pub fn constructor_name(&self, object: &Object<'m>) -> Option<ConstructorName<'m>> {
-        if let Some(constructor) = self.constructor_of_map(&object.shape) {
-            if let Some(text) = self.telling_name(&constructor) {
-                return Some(ConstructorName {
-                    text,
-                    constructor: Some(constructor),
-                    holds_for_map: true,
-                });
-            }
-            if let Some(text) = self.template_class_name(&constructor) {
-                return Some(ConstructorName {
-                    text,
-                    constructor: None,
-                    holds_for_map: true,
-                });
-            }
-        }
-        let mut current = *object;
-        for _ in 0..MAX_PROTOTYPES {
-            let is_receiver = current.address == object.address;
-            if let Some((text, constructor)) = self.name_in_properties(&current, is_receiver) {
-                let holds_for_map = !is_receiver && !object.shape.is_dictionary_map();
-                return Some(ConstructorName {
-                    text,
-                    constructor,
-                    holds_for_map,
-                });
-            }
-            let map = self.object(current.shape.map)?;
-            current = self.object(map.pointer(self.layout().map.prototype)?)?;
-            if !current.kind().is_js_receiver() {
-                return None;
-            }
-        }
-        None
-    }
-
-    /// The name that an own `Symbol.toStringTag`, or on a prototype `constructor`, gives.
-    fn name_in_properties(
-        &self,
-        object: &Object<'m>,
-        is_receiver: bool,
-    ) -> Option<(Address, Option<Object<'m>>)> {
-        if !object.kind().is_js_object() {
-            return None;
-        }
-        let own = |key| self.target(self.own_data_property(object, key)?);
-        if let Some(tag) =
-            own(self.well_known.to_string_tag_symbol).filter(|tag| tag.kind().is_string())
-        {
-            return Some((tag.address, None));
-        }
-        if is_receiver {
-            return None;
-        }
-        let constructor = own(self.well_known.constructor_string)?;
-        Some((self.telling_name(&constructor)?, Some(constructor)))
-    }
-
-    /// The class name of a function template.
-    fn template_class_name(&self, template: &Object<'m>) -> Option<Address> {
-        let offset = self.layout().function.template_class_name;
-        (template.kind() == Kind::FunctionTemplateInfo)
-            .then(|| self.string_at(template, u64::from(offset)))?
-    }
-
-    /// The value of an own property that is data, not an accessor.
-    fn own_data_property(&self, object: &Object<'m>, key: Address) -> Option<Tagged> {
-        let mut found = None;
-        self.find_own_property(object, |property| {
-            if property.key == key {
-                found = (!property.is_accessor).then_some(property.value);
-            }
-            property.key == key
-        });
-        found
-    }
-
-    /// `JSReceiver::class_name`: what an object is called when nothing else has a name for it.
-    fn class_name(&self, object: &Object<'m>) -> &'static str {
-        match object.kind() {
-            Kind::JsFunction | Kind::JsBoundFunction | Kind::JsWrappedFunction => "Function",
-            Kind::JsArguments => "Arguments",
-            Kind::JsArray => "Array",
-            Kind::JsArrayBuffer => {
-                let flags = object
-                    .view()
-                    .half_word(u64::from(self.layout().buffer.flags));
-                if flags & ARRAY_BUFFER_IS_SHARED != 0 {
-                    "SharedArrayBuffer"
-                } else {
-                    "ArrayBuffer"
-                }
-            }
-            Kind::JsArrayIterator => "ArrayIterator",
-            Kind::JsDate => "Date",
-            Kind::JsError => "Error",
-            Kind::JsGenerator => "Generator",
-            Kind::JsMap => "Map",
-            Kind::JsSet => "Set",
-            Kind::JsWeakMap => "WeakMap",
-            Kind::JsWeakSet => "WeakSet",
-            Kind::JsRegExp => "RegExp",
-            Kind::JsGlobalProxy => "global",
-            Kind::JsPrimitiveWrapper => self.primitive_class_name(object.tagged(PRIMITIVE_VALUE)),
-            _ => "Object",
-        }
-    }
-
-    fn primitive_class_name(&self, value: Tagged) -> &'static str {
-        match self.target(value).map(|value| value.kind()) {
-            None | Some(Kind::HeapNumber) => "Number",
-            Some(Kind::Oddball) => "Boolean",
-            Some(Kind::Symbol) => "Symbol",
-            Some(Kind::BigInt) => "BigInt",
-            Some(Kind::Script) => "Script",
-            Some(_) => "String",
-        }
-    }
+        _ => 0,
+    };
+    object.size() + text
 }

@@ -1,9 +1,9 @@
-//! From V8 13 on a function finds its machine code through a table that all isolates of the process share. No symbol tells
-//! where it is; it is found by its contents: at the right base the entries of known functions all lead to `Code`.
-//! src/sandbox/js-dispatch-table.h.
+//! From V8 13 on a function finds its machine code through a table. Where all isolates have one together, nothing tells where
+//! it is; it is found by its contents: at the right base the entries of known functions all lead to `Code`. Where each isolate
+//! has its own, the contents would not tell them apart. src/sandbox/js-dispatch-table.h.
 
-use super::layout::CodeReference;
 use super::layout::kind::Kind;
+use super::layout::{CodeReference, DispatchTablePlace};
 use super::memory::{Address, Content};
 use super::object::{Decoder, Object};
 use super::tagged::Tagged;
@@ -15,7 +15,7 @@ const CODE_OFFSET: u64 = 8;
 const CODE_SHIFT: u32 = 16;
 /// `kJSDispatchHandleShift`, include/v8-internal.h.
 const HANDLE_SHIFT: u32 = 8;
-/// So many functions must agree on a base.
+/// So many functions must agree on a table.
 const WITNESSES: usize = 16;
 
 /// The table's place.
@@ -27,9 +27,9 @@ pub struct DispatchTable {
 }
 
 impl DispatchTable {
-    /// Finds the table with the help of functions of the native context that is reachable from `isolate`.
+    /// Finds the table, and makes sure of it with the help of functions of the native context that is reachable from `isolate`.
     pub fn find(decoder: &Decoder, isolate: Address) -> Option<DispatchTable> {
-        let CodeReference::DispatchHandle(_) = decoder.layout.function.code else {
+        let CodeReference::DispatchHandle { table, .. } = decoder.layout.function.code else {
             return None;
         };
         let context = native_context(decoder, isolate)?;
@@ -42,24 +42,31 @@ impl DispatchTable {
         if witnesses.len() < WITNESSES {
             return None;
         }
-        decoder
-            .memory
-            .mappings()
-            .map(|mapping| DispatchTable {
-                base: mapping.start,
-                last: Cell::new(None),
-            })
-            .find(|table| {
-                witnesses
-                    .iter()
-                    .all(|function| table.code_of(decoder, function).is_some())
-            })
+        let at = |base: Address| DispatchTable {
+            base,
+            last: Cell::new(None),
+        };
+        let is_right = |table: &DispatchTable| {
+            witnesses
+                .iter()
+                .all(|function| table.code_of(decoder, function).is_some())
+        };
+        let memory = decoder.memory;
+        match table {
+            DispatchTablePlace::Isolate(offset) => {
+                memory.word(isolate + offset).map(at).filter(is_right)
+            }
+            DispatchTablePlace::Process => memory
+                .mappings()
+                .map(|mapping| at(mapping.start))
+                .find(is_right),
+        }
     }
 
     /// The code of `function`.
     #[inline]
     pub fn code_of(&self, decoder: &Decoder, function: &Object) -> Option<Address> {
-        let CodeReference::DispatchHandle(offset) = decoder.layout.function.code else {
+        let CodeReference::DispatchHandle { offset, .. } = decoder.layout.function.code else {
             return None;
         };
         let handle = function.view().half_word(u64::from(offset));

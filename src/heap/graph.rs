@@ -7,7 +7,6 @@ use super::mark::{Marked, Marker};
 use super::memory::{Address, Memory};
 use super::object::{Decoder, Object};
 use super::pages::Pages;
-use super::plan::Plans;
 use super::roots::{Root, RootFinder, RootTable, WellKnown};
 use super::{HeapError, tagged::Tagged};
 
@@ -33,7 +32,8 @@ pub struct Graph<'m> {
     pub native_contexts: Vec<Address>,
     /// Words that looked like pointers to objects and were none.
     pub skipped: u64,
-    pub(super) plans: Plans,
+    /// References into the heaps of other isolates, which were not followed.
+    pub foreign: u64,
     dispatch_table: Option<DispatchTable>,
 }
 
@@ -49,7 +49,7 @@ impl<'m> Graph<'m> {
         let well_known =
             WellKnown::find(&decoder, &table).ok_or(HeapError::NotAnIsolate { isolate })?;
         let dispatch_table = DispatchTable::find(&decoder, isolate);
-        let mut marker = Marker::new(&decoder, dispatch_table.clone());
+        let mut marker = Marker::new(&decoder, isolate, dispatch_table.clone());
         let (roots, root_lists_are_right) =
             RootFinder::new(&decoder, isolate).mark_from_roots(&table, &mut marker);
         let Marked {
@@ -57,6 +57,7 @@ impl<'m> Graph<'m> {
             ephemeron_tables,
             native_contexts,
             skipped,
+            foreign,
         } = marker.finish();
         let count = pages.rank();
         Ok(Graph {
@@ -70,7 +71,7 @@ impl<'m> Graph<'m> {
             ephemeron_tables,
             native_contexts,
             skipped,
-            plans: Plans::new(),
+            foreign,
             dispatch_table,
         })
     }

@@ -6,6 +6,7 @@ use super::dispatch::DispatchTable;
 use super::layout::kind::Kind;
 use super::memory::Address;
 use super::object::{Decoder, Object};
+use super::owner::Owner;
 use super::pages::{PageIndex, Pages};
 use super::tagged::Tagged;
 
@@ -29,6 +30,7 @@ pub struct Marker<'a, 'm> {
     native_contexts: Vec<Address>,
     visited_any: bool,
     skipped: u64,
+    foreign: u64,
 }
 
 /// What marking gave.
@@ -41,15 +43,21 @@ pub struct Marked<'m> {
     pub native_contexts: Vec<Address>,
     /// Words that looked like pointers to objects and were none.
     pub skipped: u64,
+    /// References into the heaps of other isolates, which were not followed.
+    pub foreign: u64,
 }
 
 impl<'a, 'm> Marker<'a, 'm> {
-    /// A marker that has reached nothing.
-    pub fn new(decoder: &'a Decoder<'m>, dispatch_table: Option<DispatchTable>) -> Marker<'a, 'm> {
+    /// A marker that has reached nothing of the isolate at `isolate`.
+    pub fn new(
+        decoder: &'a Decoder<'m>,
+        isolate: Address,
+        dispatch_table: Option<DispatchTable>,
+    ) -> Marker<'a, 'm> {
         Marker {
             decoder,
             dispatch_table,
-            pages: Pages::new(),
+            pages: Pages::new(Owner::new(isolate, decoder.layout)),
             stack: Vec::with_capacity(STACK_CAPACITY),
             prefetched: [0; PREFETCHED],
             oldest: 0,
@@ -59,6 +67,7 @@ impl<'a, 'm> Marker<'a, 'm> {
             native_contexts: Vec::new(),
             visited_any: false,
             skipped: 0,
+            foreign: 0,
         }
     }
 
@@ -68,7 +77,12 @@ impl<'a, 'm> Marker<'a, 'm> {
         let Some(page) = self.pages.find_or_touch(self.decoder.memory, address) else {
             return;
         };
-        if self.pages.page(page).view(address).is_none() || !self.pages.mark(page, address) {
+        let found = self.pages.page(page);
+        if found.view(address).is_none() {
+            self.foreign += u64::from(found.is_foreign);
+            return;
+        }
+        if !self.pages.mark(page, address) {
             return;
         }
         if self.stack.len() < STACK_CAPACITY {
@@ -111,6 +125,7 @@ impl<'a, 'm> Marker<'a, 'm> {
             ephemeron_tables: unique(self.ephemeron_tables),
             native_contexts: unique(self.native_contexts),
             skipped: self.skipped,
+            foreign: self.foreign,
         }
     }
 

@@ -4,24 +4,29 @@
 //!
 //! The way of the data: [`memory`] gives checked reads, [`object`] and [`size`] make objects of words by a [`layout`],
 //! [`roots`] and [`mark`] find what is reachable, [`pages`] keeps the marks and numbers them, [`graph`] holds it all;
-//! then [`census`] counts, and [`export`] writes what [`describe`], [`extract`] and [`locations`] read.
+//! then [`census`] counts, and [`export`] writes what [`describe`], [`extract`] and [`locations`] read. What several of those ask
+//! of an object is in [`text`], [`properties`], [`functions`] and [`constructors`].
 
 pub mod body;
 pub mod census;
+pub mod constructors;
 pub mod describe;
 pub mod dispatch;
 pub mod export;
 pub mod extract;
+pub mod functions;
 pub mod graph;
+pub mod histogram;
 pub mod layout;
 pub mod locations;
 pub mod mark;
 pub mod memory;
 pub mod names;
 pub mod object;
+pub mod owner;
 pub mod page_numbers;
 pub mod pages;
-pub mod plan;
+pub mod properties;
 pub mod roots;
 pub mod self_test;
 pub mod size;
@@ -55,7 +60,7 @@ pub enum HeapError {
 }
 
 /// What a snapshot holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Counts {
     /// Nodes.
     pub nodes: u64,
@@ -69,6 +74,8 @@ pub struct Counts {
     pub bytes: u64,
     /// Words that looked like pointers to objects and were none.
     pub skipped: u64,
+    /// References into the heaps of other isolates, which were not followed.
+    pub foreign: u64,
 }
 
 /// Reads the heap of the isolate at `isolate` and writes its snapshot to `output`.

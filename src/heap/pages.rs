@@ -3,6 +3,7 @@
 //! address is the whole check of a pointer. It knows nothing of what the words mean.
 
 use super::memory::{Address, Content, Memory, OS_PAGE, View};
+use super::owner::Owner;
 
 /// V8 aligns its pages to this (`kPageSizeBits` = 18, src/base/build_config.h). Here it is only the granularity of the bitmap.
 pub const PAGE_BITS: u32 = 18;
@@ -22,6 +23,8 @@ pub struct Page<'m> {
     run_start: Address,
     /// Whether it belongs to the read-only space.
     pub read_only: bool,
+    /// Whether it belongs to another isolate's heap: then nothing in it can be read.
+    pub is_foreign: bool,
     /// Whether it has marked objects whose slots were not visited because the marking stack was full.
     unvisited: bool,
     first_rank: u32,
@@ -31,6 +34,7 @@ pub struct Page<'m> {
 
 /// All pages touched.
 pub struct Pages<'m> {
+    owner: Owner,
     pages: Vec<Page<'m>>,
     /// Open addressing from an address to the page's index + 1.
     table: Vec<u32>,
@@ -52,7 +56,7 @@ fn bit(address: Address) -> (usize, u64) {
 }
 
 impl<'m> Page<'m> {
-    fn new(memory: &Memory<'m>, address: Address) -> Page<'m> {
+    fn new(memory: &Memory<'m>, owner: &Owner, address: Address) -> Page<'m> {
         let start = page_start(address);
         // Everything that lies in one piece around the address; V8 keeps guard pages within a page of code.
         let mut run_start = address & !(OS_PAGE - 1);
@@ -70,14 +74,21 @@ impl<'m> Page<'m> {
         let pages_in = |bytes: u64| bytes / OS_PAGE;
         let first = pages_in(run_start - start);
         let last = (first + pages_in(run.len())).min(pages_in(PAGE_SIZE));
-        let readable = (first..last).fold(0, |bits, page| bits | 1 << page);
         let mapping = memory.mapping(address);
+        let read_only = mapping.is_some_and(|mapping| !mapping.writable_or_executable);
+        let is_foreign = !read_only && !owner.may_refer_to(memory, start);
+        let readable = if is_foreign {
+            0
+        } else {
+            (first..last).fold(0, |bits, page| bits | 1 << page)
+        };
         Page {
             start,
             run,
             readable,
             run_start,
-            read_only: mapping.is_some_and(|mapping| !mapping.writable_or_executable),
+            read_only,
+            is_foreign,
             unvisited: false,
             first_rank: 0,
             ranks: Box::new([0; BITMAP_WORDS / RANK_WORDS]),
@@ -126,9 +137,10 @@ impl<'m> Page<'m> {
 }
 
 impl<'m> Pages<'m> {
-    /// No pages.
-    pub fn new() -> Pages<'m> {
+    /// No pages yet of the heap of `owner`.
+    pub fn new(owner: Owner) -> Pages<'m> {
         Pages {
+            owner,
             pages: Vec::new(),
             table: vec![0; 1 << 10],
             count: 0,
@@ -169,7 +181,7 @@ impl<'m> Pages<'m> {
         memory
             .mapping(address)
             .filter(|mapping| mapping.content == Content::Heap)?;
-        self.pages.push(Page::new(memory, address));
+        self.pages.push(Page::new(memory, &self.owner, address));
         let index = self.pages.len() as u32 - 1;
         if self.pages.len() * 2 > self.table.len() {
             self.rebuild_table(self.table.len() * 2);
@@ -304,24 +316,24 @@ impl<'m> Pages<'m> {
     }
 }
 
-impl Default for Pages<'_> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::layout::Layout;
     use super::super::memory::Mapping;
     use super::*;
 
+    fn pages<'m>() -> Pages<'m> {
+        Pages::new(Owner::new(0, Layout::ALL[0]))
+    }
+
+    /// Read-only memory, which belongs to every isolate.
     fn heap(start: Address, length: usize) -> (Mapping, Vec<u8>) {
         let end = start + length as u64;
         (
             Mapping {
                 start,
                 end,
-                writable_or_executable: true,
+                writable_or_executable: false,
                 content: Content::Heap,
             },
             vec![0; length],
@@ -332,7 +344,7 @@ mod tests {
     fn ranks_follow_the_addresses_across_pages() {
         let image = [heap(0x4_0000, 0x8_0000)];
         let memory = Memory::of_image(&image);
-        let mut pages = Pages::new();
+        let mut pages = pages();
         let addresses = [
             0xb_fff8, 0x4_0000, 0x4_0008, 0x8_0200, 0x4_1ff8, 0x8_0408, 0x4_0400,
         ];
@@ -356,14 +368,14 @@ mod tests {
         let mut image = [heap(0x4_0000, 0x1000)];
         image[0].0.content = Content::Native;
         let memory = Memory::of_image(&image);
-        assert!(Pages::new().find_or_touch(&memory, 0x4_0000).is_none());
+        assert!(pages().find_or_touch(&memory, 0x4_0000).is_none());
     }
 
     #[test]
     fn only_mapped_parts_of_a_page_are_readable() {
         let image = [heap(0x4_2000, 0x2000)];
         let memory = Memory::of_image(&image);
-        let mut pages = Pages::new();
+        let mut pages = pages();
         let index = pages.find_or_touch(&memory, 0x4_3000).unwrap();
         let page = pages.page(index);
         assert!(page.view(0x4_1ff8).is_none() && page.view(0x4_4000).is_none());
@@ -375,7 +387,7 @@ mod tests {
     fn the_marked_object_before_an_address_is_found() {
         let image = [heap(0x4_0000, 0x4_0000)];
         let memory = Memory::of_image(&image);
-        let mut pages = Pages::new();
+        let mut pages = pages();
         let index = pages.find_or_touch(&memory, 0x4_0100).unwrap();
         pages.mark(index, 0x4_0100);
         let page = pages.page(index);

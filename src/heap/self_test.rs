@@ -4,7 +4,7 @@
 //! The objects are the value of the script [`PROBE`], which whoever watches an isolate keeps alive by a global handle.
 
 use super::describe::{Describer, NodeName};
-use super::extract::{AccessorPart, EdgeName, EdgeNames, EdgeSink};
+use super::extract::{AccessorPart, EdgeName, EdgeSink, Extractor};
 use super::graph::Graph;
 use super::layout::kind::Kind;
 use super::locations::Locator;
@@ -122,12 +122,12 @@ pub enum SelfTestError {
 /// The first expectation that fails.
 pub fn self_test(graph: &Graph) -> Result<(), SelfTestError> {
     let mut names = Names::default();
-    let edge_names = EdgeNames::new(&mut names, graph.layout());
+    let extractor = Extractor::new(graph, &mut names);
     let describer = Describer::new(&mut names);
     let mut test = SelfTest {
         graph,
         names,
-        edge_names,
+        extractor,
         describer,
     };
     let probe = test.find_probe().ok_or(SelfTestError::NoProbe)?;
@@ -197,7 +197,7 @@ pub fn objects_end_where_others_begin(graph: &Graph) -> bool {
 struct SelfTest<'x, 'm> {
     graph: &'x Graph<'m>,
     names: Names,
-    edge_names: EdgeNames,
+    extractor: Extractor<'x, 'm>,
     describer: Describer,
 }
 
@@ -296,7 +296,7 @@ impl<'m> SelfTest<'_, 'm> {
             found: None,
             memory: None,
         };
-        self.graph.extract(&self.edge_names, node, &mut finder);
+        self.extractor.extract(node, &mut finder);
         finder
     }
 

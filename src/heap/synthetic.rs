@@ -2,11 +2,16 @@
 //! dictionary properties, elements, strings of several shapes, a context, an ephemeron table and weak references.
 
 use super::layout::instance_types::{COLUMNS, ROWS};
-use super::layout::{Layout, SymbolFlags};
+use super::layout::{Layout, PageOwner, SymbolFlags};
 use super::memory::{Address, Content, Mapping};
 
 /// Where the heap starts.
 pub const HEAP: Address = 0x1234_0000_0000;
+/// Where the first object is, behind the page's header.
+pub const FIRST_OBJECT: Address = HEAP + PAGE_HEADER;
+const PAGE_HEADER: u64 = 0x100;
+/// Where the page's metadata is, in versions that keep it apart.
+pub const METADATA: u64 = 0x40;
 /// Where the isolate is.
 pub const ISOLATE: Address = 0x5678_0000_0000;
 
@@ -42,13 +47,30 @@ impl Builder {
         let roots = vec![0; layout.root_names.lines().count()];
         let mut builder = Builder {
             layout,
-            heap: Vec::new(),
+            heap: vec![0; PAGE_HEADER as usize],
             roots,
-            meta_map: HEAP,
+            meta_map: FIRST_OBJECT,
         };
         let meta_map = builder.map("Map", 10, 0);
-        assert_eq!(meta_map, HEAP);
+        assert_eq!(meta_map, FIRST_OBJECT);
+        builder.belong_to(ISOLATE);
         builder
+    }
+
+    /// Makes the page one of the isolate at `isolate`. The metadata lies in the page, where nothing else is.
+    pub fn belong_to(&mut self, isolate: Address) {
+        let layout = self.layout.page;
+        let heap = isolate + layout.heap;
+        match layout.owner {
+            PageOwner::Header(offset) => self.set(HEAP, offset.into(), heap),
+            PageOwner::Metadata {
+                metadata,
+                heap: offset,
+            } => {
+                self.set(HEAP, metadata.into(), HEAP + METADATA);
+                self.set(HEAP, METADATA + u64::from(offset), heap);
+            }
+        }
     }
 
     fn instance_type(&self, class: &str) -> u16 {
@@ -181,6 +203,9 @@ impl Builder {
     }
 }
 
+/// A number that one element of the heap's arrays is, so that a test finds it.
+pub const MARKED_ELEMENT: i32 = 7;
+
 /// A heap with one of each; its global array is on the stack.
 pub fn heap(layout: &'static Layout) -> Image {
     let mut heap = Builder::new(layout);
@@ -227,7 +252,7 @@ pub fn heap(layout: &'static Layout) -> Image {
     let empty_array = heap.array(fixed_array, &[]);
     heap.root("empty_fixed_array", empty_array);
     heap.root("fixed_array_map", fixed_array);
-    heap.root("meta_map", HEAP);
+    heap.root("meta_map", FIRST_OBJECT);
 
     // An object with two fields, the second in its property array.
     let (first, second) = (
@@ -249,7 +274,10 @@ pub fn heap(layout: &'static Layout) -> Image {
     let cons = heap.object(&[strong(cons_map), 11 << 32, strong(first), strong(second)]);
     let sliced = heap.object(&[strong(sliced_map), 3 << 32, strong(first), smi(1)]);
     let other_fields = heap.array(property_array, &[strong(cons)]);
-    let elements = heap.array(fixed_array, &[strong(sliced), smi(7), strong(undefined)]);
+    let elements = heap.array(
+        fixed_array,
+        &[strong(sliced), smi(MARKED_ELEMENT), strong(undefined)],
+    );
     let fast = heap.object(&[
         strong(fast_map),
         strong(other_fields),

@@ -1,10 +1,11 @@
-//! The text of strings: sequential, external, sliced, thin and cons ones, cut at a limit, without recursion.
+//! The text of strings: sequential, external, sliced, thin and cons ones, cut at a limit, without recursion; and of symbols.
 
 use super::graph::Graph;
+use super::layout::SymbolFlags;
 use super::layout::kind::Kind;
 use super::memory::{Address, View};
 use super::object::Object;
-use super::tagged::Tagged;
+use crate::snapshot::writer::MAX_STRING_CHARACTERS;
 
 /// How many parts of a cons string may wait. A deeper one is cut.
 const MAX_PENDING_PARTS: usize = 4096;
@@ -58,6 +59,8 @@ const EXTERNAL_DATA: u64 = 24;
 const SLICED_OFFSET: u64 = 24;
 /// `kUncachedExternalStringMask`: such a string has no cached address.
 const UNCACHED: u16 = 16;
+const SYMBOL_FLAGS: u64 = 12;
+const SYMBOL_DESCRIPTION: u16 = 16;
 
 /// A string's length in characters.
 pub fn string_length(string: &Object) -> u64 {
@@ -136,16 +139,41 @@ impl<'m> Graph<'m> {
         })
     }
 
-    /// The number that a key of a dictionary of elements is.
-    pub fn element_index(&self, key: Tagged) -> Option<u32> {
-        match key.smi() {
-            Some(index) => u32::try_from(index).ok(),
-            None => {
-                let number = self
-                    .object(key.target()?)
-                    .filter(|object| object.kind() == Kind::HeapNumber)?;
-                Some(f64::from_bits(number.view().word(8)) as u32)
-            }
+    /// The string that the slot of `object` at `offset` holds.
+    pub fn string_in(&self, object: &Object<'m>, offset: u16) -> Option<Object<'m>> {
+        self.object(object.pointer(offset)?)
+            .filter(|string| string.kind().is_string())
+    }
+
+    /// Whether there is no text at `address`.
+    pub fn is_empty_string(&self, address: Address) -> bool {
+        self.object(address)
+            .is_none_or(|string| string_length(&string) == 0)
+    }
+
+    /// Whether V8 hides the symbol from JavaScript.
+    pub fn is_private_symbol(&self, symbol: &Object) -> bool {
+        let flags = symbol.view().half_word(SYMBOL_FLAGS);
+        match self.layout().properties.symbol_flags {
+            SymbolFlags::Bits => flags & 1 != 0,
+            SymbolFlags::Visibility => flags & 3 != 0,
+        }
+    }
+
+    /// The name of an edge for a property whose key is `symbol`: private names by their name alone.
+    pub fn symbol_text(&self, symbol: &Object<'m>) -> String {
+        let flags = symbol.view().half_word(SYMBOL_FLAGS);
+        let is_private_name = match self.layout().properties.symbol_flags {
+            SymbolFlags::Bits => flags & 1 << 4 != 0,
+            SymbolFlags::Visibility => flags & 3 >= 2,
+        };
+        let description = self.string_in(symbol, SYMBOL_DESCRIPTION);
+        let limit = MAX_STRING_CHARACTERS;
+        let text = description.map(|description| self.utf8(description.address, limit));
+        match text {
+            Some(text) if is_private_name => text,
+            Some(text) => format!("<symbol {text}>"),
+            None => "<symbol>".to_owned(),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Every number of a layout by its name, and the layout in which that one is wrong: what the proof of the self-test shifts.
 //! Built with the feature `oracle` only.
 
-use super::{CodeReference, InstructionStreamSize, Layout, Positions};
+use super::{
+    CodeReference, DispatchTablePlace, InstructionStreamSize, Layout, PageOwner, Positions,
+};
 
 /// A number's name, and how it is shifted.
 type Number = (&'static str, fn(&mut Layout));
@@ -27,9 +29,11 @@ macro_rules! concat_parts {
 const OFFSETS_IN_ISOLATE: &[Number] = numbers!(u64::from(SLOT);
     roots.table, roots.builtins, roots.handle_scope_data, roots.handle_scope_implementer, roots.global_handles,
     roots.global_handle_nodes, roots.eternal_handles, roots.startup_object_cache, roots.shareable_object_cache,
+    page.heap,
 );
 
 const OFFSETS: &[Number] = numbers!(SLOT;
+    page.flags,
     map.prototype, map.constructor, map.descriptors, map.dependent_code, map.transitions,
     descriptors.entries,
     function.shared, function.prototype_or_initial_map, function.function_data, function.name_or_scope_info,
@@ -63,15 +67,35 @@ const COUNTS: &[Number] = numbers!(1;
     code.baseline, scope_info.module_scope, scope_info.function_scope, weak.native_context_slots,
 );
 
-const MASKS: &[Number] = &[("code.deoptimizing_kinds", |layout| {
-    layout.code.deoptimizing_kinds <<= 1;
-})];
+const MASKS: &[Number] = &[
+    ("page.shared_flag", |layout| layout.page.shared_flag <<= 1),
+    ("code.deoptimizing_kinds", |layout| {
+        layout.code.deoptimizing_kinds <<= 1;
+    }),
+];
 
 /// Numbers within enums, options and arrays.
 const INNER: &[Number] = &[
+    ("page.owner", |layout| match &mut layout.page.owner {
+        PageOwner::Header(heap) | PageOwner::Metadata { heap, .. } => *heap += SLOT,
+    }),
+    ("page.owner.metadata", |layout| {
+        if let PageOwner::Metadata { metadata, .. } = &mut layout.page.owner {
+            *metadata += SLOT;
+        }
+    }),
     ("function.code", |layout| match &mut layout.function.code {
         CodeReference::Slot(offset) => *offset += SLOT,
-        CodeReference::DispatchHandle(offset) => *offset += SLOT / 2,
+        CodeReference::DispatchHandle { offset, .. } => *offset += SLOT / 2,
+    }),
+    ("function.code.table", |layout| {
+        if let CodeReference::DispatchHandle {
+            table: DispatchTablePlace::Isolate(offset),
+            ..
+        } = &mut layout.function.code
+        {
+            *offset += u64::from(SLOT);
+        }
     }),
     ("function.untrusted_function_data", |layout| {
         if let Some(offset) = &mut layout.function.untrusted_function_data {

@@ -263,7 +263,7 @@ fn code_constants(layout: &Layout) -> Vec<Constant> {
 fn optional_constants(layout: &Layout) -> Vec<Constant> {
     let code = match layout.function.code {
         CodeReference::Slot(offset) => Some(offset),
-        CodeReference::DispatchHandle(_) => None,
+        CodeReference::DispatchHandle { .. } => None,
     };
     let code = code.map(|offset| {
         Constant(

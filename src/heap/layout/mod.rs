@@ -30,6 +30,8 @@ pub struct Layout {
     pub root_groups: &'static [&'static str],
     /// Where the isolate keeps its roots.
     pub roots: RootsLayout,
+    /// How a page tells whose it is.
+    pub page: PageLayout,
     /// Where the parts of a map are.
     pub map: MapLayout,
     /// Where the parts of a descriptor array are.
@@ -86,6 +88,33 @@ pub struct RootsLayout {
     pub startup_object_cache: u64,
     /// Vector of the objects that isolates may share.
     pub shareable_object_cache: u64,
+}
+
+/// How a page of 256 KB tells whose it is. src/heap/basic-memory-chunk.h, memory-chunk.h, base-page.h.
+#[derive(Debug, Clone, Copy)]
+pub struct PageLayout {
+    /// In the isolate: its heap. V8's exported `Isolate::GetHeapStatistics` begins with this addition.
+    pub heap: u64,
+    /// Where the page has the address of its heap.
+    pub owner: PageOwner,
+    /// In the page: its flags, a word.
+    pub flags: u16,
+    /// The flag of pages that isolates share: `IN_WRITABLE_SHARED_SPACE`.
+    pub shared_flag: u64,
+}
+
+/// Where a page has the address of its heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageOwner {
+    /// In its header.
+    Header(u16),
+    /// In what its header points to, outside of the page.
+    Metadata {
+        /// In the header: the pointer.
+        metadata: u16,
+        /// There: the heap.
+        heap: u16,
+    },
 }
 
 /// `Map`, src/objects/map.tq. All but the sizes and the validity cell are in `v8dbg`.
@@ -201,8 +230,23 @@ pub struct FunctionLayout {
 pub enum CodeReference {
     /// A tagged slot at this offset.
     Slot(u16),
-    /// A handle of four bytes at this offset into the process-wide dispatch table (leaptiering).
-    DispatchHandle(u16),
+    /// A handle into a dispatch table (leaptiering).
+    DispatchHandle {
+        /// Where the handle is; four bytes.
+        offset: u16,
+        /// Where the table is.
+        table: DispatchTablePlace,
+    },
+}
+
+/// Where the dispatch table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DispatchTablePlace {
+    /// All isolates have one together, and nothing tells where. src/init/isolate-group.h.
+    Process,
+    /// Each isolate has its own, whose address is at this offset in it: `Internals::kIsolateJSDispatchTableOffset`,
+    /// v8-internal.h.
+    Isolate(u64),
 }
 
 /// `ScopeInfo`, src/objects/scope-info.tq: a header, then parts that are there or not by the flags.

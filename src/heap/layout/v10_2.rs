@@ -50,6 +50,12 @@ pub(super) const LAYOUT: Layout = Layout {
         startup_object_cache: 0xea20,
         shareable_object_cache: 0xea38,
     },
+    page: PageLayout {
+        heap: 0xc638,
+        owner: PageOwner::Header(16),
+        flags: 8,
+        shared_flag: 1 << 22,
+    },
     map: MapLayout {
         instance_size_in_words: 8,
         inobject_properties_start: 9,

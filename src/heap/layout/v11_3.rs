@@ -51,6 +51,12 @@ pub(super) const LAYOUT: Layout = Layout {
         startup_object_cache: 0xf658,
         shareable_object_cache: 0xf670,
     },
+    page: PageLayout {
+        heap: 0xd2c0,
+        owner: PageOwner::Header(16),
+        flags: 8,
+        shared_flag: 1,
+    },
     properties: PropertyLayout {
         dictionary_elements: 13,
         name_dictionary_prefix: 6,

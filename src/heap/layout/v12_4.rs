@@ -50,6 +50,12 @@ pub(super) const LAYOUT: Layout = Layout {
         startup_object_cache: 0x100e0,
         shareable_object_cache: 0x100f8,
     },
+    page: PageLayout {
+        heap: 0xdea0,
+        owner: PageOwner::Header(24),
+        flags: 0,
+        shared_flag: 1,
+    },
     function: FunctionLayout {
         shared: 32,
         code: CodeReference::Slot(24),

@@ -21,8 +21,20 @@ pub(super) const LAYOUT: Layout = Layout {
         startup_object_cache: 0x11018,
         shareable_object_cache: 0x11030,
     },
+    page: PageLayout {
+        heap: 0xeff8,
+        owner: PageOwner::Metadata {
+            metadata: 8,
+            heap: 64,
+        },
+        flags: 0,
+        shared_flag: 1,
+    },
     function: FunctionLayout {
-        code: CodeReference::DispatchHandle(24),
+        code: CodeReference::DispatchHandle {
+            offset: 24,
+            table: DispatchTablePlace::Process,
+        },
         untrusted_function_data: Some(16),
         name_or_scope_info: 24,
         script: 40,

@@ -1,4 +1,5 @@
-//! V8 14.6, Node 26: holes are their own class over unmapped memory, symbols say their visibility, globals are named.
+//! V8 14.6, Node 26: each isolate has its own dispatch table, holes are their own class over unmapped memory, symbols say their
+//! visibility, globals are named.
 
 use super::kind::Kind::*;
 use super::*;
@@ -50,6 +51,10 @@ pub(super) const LAYOUT: Layout = Layout {
         startup_object_cache: 0x113c8,
         shareable_object_cache: 0x113e0,
     },
+    page: PageLayout {
+        heap: 0xf3c0,
+        ..super::v13_6::LAYOUT.page
+    },
     descriptors: DescriptorLayout {
         entries: 32,
         ..super::v13_6::LAYOUT.descriptors
@@ -57,6 +62,13 @@ pub(super) const LAYOUT: Layout = Layout {
     properties: PropertyLayout {
         symbol_flags: SymbolFlags::Visibility,
         ..super::v13_6::LAYOUT.properties
+    },
+    function: FunctionLayout {
+        code: CodeReference::DispatchHandle {
+            offset: 24,
+            table: DispatchTablePlace::Isolate(0x268),
+        },
+        ..super::v13_6::LAYOUT.function
     },
     code: CodeLayout {
         baseline: 11,

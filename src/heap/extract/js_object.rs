@@ -1,0 +1,180 @@
+//! The edges of JavaScript's objects: properties, elements, the prototype. `ExtractJSObjectReferences`,
+//! `ExtractPropertyReferences` and `ExtractElementReferences`.
+
+use super::plan::{MapPlan, property_edge_type};
+use super::{AccessorPart, EdgeName, EdgeSink, Extraction};
+use crate::heap::body::HashTable;
+use crate::heap::graph::Graph;
+use crate::heap::layout::kind::Kind;
+use crate::heap::memory::Address;
+use crate::heap::object::Object;
+use crate::heap::properties::{JS_PROPERTIES, Property};
+use crate::heap::tagged::Tagged;
+use crate::snapshot::EdgeType;
+
+const ACCESSOR_GETTER: u64 = 8;
+const ACCESSOR_SETTER: u64 = 16;
+const JS_ELEMENTS: u16 = 16;
+const JS_ARRAY_LENGTH: u64 = 24;
+const PACKED_ELEMENTS: u8 = 2;
+const HOLEY_ELEMENTS: u8 = 3;
+const NUMBER_DICTIONARY_PREFIX: u64 = 4;
+
+impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
+    pub(super) fn js_object(&mut self) {
+        let plan = self.plans.plan(self.graph, self.object);
+        self.properties(&plan);
+        self.elements();
+        self.property(
+            EdgeType::Property,
+            self.graph.well_known.proto_string,
+            plan.prototype,
+            None,
+        );
+        match self.object.kind() {
+            Kind::JsFunction => self.function(),
+            Kind::JsBoundFunction => self.bound_arguments(),
+            Kind::JsArrayBuffer => {
+                let memory = self
+                    .object
+                    .view()
+                    .word(u64::from(self.graph.layout().buffer.backing_store));
+                if memory != 0 {
+                    self.sink
+                        .native_edge(EdgeName::Name(self.names.backing_store), memory);
+                }
+            }
+            _ => {}
+        }
+        self.internal(self.names.properties, u64::from(JS_PROPERTIES));
+        self.internal(self.names.elements, u64::from(JS_ELEMENTS));
+    }
+
+    fn properties(&mut self, plan: &MapPlan) {
+        let graph = self.graph;
+        if self.object.shape.is_dictionary_map() {
+            graph.find_own_property(self.object, |property| {
+                self.own_property(property_edge_type(graph, property.key), property);
+                false
+            });
+            return;
+        }
+        let mut property_array = None;
+        for (edge_type, slot) in plan.properties.iter().filter(|(_, slot)| !slot.is_number) {
+            let property = slot.read(self.object, || {
+                *property_array.get_or_insert_with(|| {
+                    graph.object_in(self.object, JS_PROPERTIES, Kind::PropertyArray)
+                })
+            });
+            self.own_property(*edge_type, property);
+        }
+    }
+
+    #[inline]
+    fn own_property(&mut self, edge_type: EdgeType, property: Property) {
+        if property.is_accessor {
+            self.accessor(edge_type, property);
+        } else {
+            self.property(edge_type, property.key, property.value, property.offset);
+        }
+    }
+
+    /// `SetPropertyReference`.
+    pub(super) fn property(
+        &mut self,
+        edge_type: EdgeType,
+        key: Address,
+        value: Tagged,
+        offset: Option<u64>,
+    ) {
+        let Some(target) = value.target() else { return };
+        self.sink.edge(edge_type, EdgeName::Key(key), target);
+        if let Some(offset) = offset {
+            self.visited.add(offset);
+        }
+    }
+
+    /// `ExtractAccessorPairProperty`.
+    fn accessor(&mut self, edge_type: EdgeType, property: Property) {
+        let Some(pair) = self
+            .graph
+            .target(property.value)
+            .filter(|pair| pair.kind() == Kind::AccessorPair)
+        else {
+            return;
+        };
+        self.property(edge_type, property.key, property.value, property.offset);
+        for (part, offset) in [
+            (AccessorPart::Getter, ACCESSOR_GETTER),
+            (AccessorPart::Setter, ACCESSOR_SETTER),
+        ] {
+            let Some(function) = self.graph.target(pair.tagged(offset)) else {
+                continue;
+            };
+            if function.kind() != Kind::Oddball {
+                self.sink.edge(
+                    edge_type,
+                    EdgeName::Accessor(part, property.key),
+                    function.address,
+                );
+            }
+        }
+    }
+
+    fn elements(&mut self) {
+        let kind = self.object.shape.elements_kind();
+        let Some(elements) = self.object.pointer(JS_ELEMENTS) else {
+            return;
+        };
+        if kind == PACKED_ELEMENTS || kind == HOLEY_ELEMENTS {
+            if self.graph.well_known.is_essential(elements)
+                && let Some(elements) = self.graph.object(elements)
+            {
+                self.fast_elements(&elements);
+            }
+        } else if kind == self.graph.layout().properties.dictionary_elements
+            && let Some(dictionary) = self
+                .graph
+                .object(elements)
+                .filter(|found| found.kind() == Kind::NumberDictionary)
+        {
+            for entry in HashTable::new(&dictionary, NUMBER_DICTIONARY_PREFIX, 3).entries() {
+                let key = entry.slot(0);
+                if let (true, Some(target)) = (self.graph.is_key(key), entry.slot(1).target())
+                    && let Some(index) = element_index(self.graph, key)
+                {
+                    self.sink
+                        .edge(EdgeType::Element, EdgeName::Index(index), target);
+                }
+            }
+        }
+    }
+
+    fn fast_elements(&mut self, elements: &Object<'m>) {
+        let mut length = elements.tagged(8).length();
+        if self.object.kind() == Kind::JsArray {
+            length = length.min(self.object.tagged(JS_ARRAY_LENGTH).length());
+        }
+        for index in 0..length {
+            if let Some(target) = elements.tagged(16 + 8 * index).target()
+                && target != self.graph.well_known.the_hole
+            {
+                self.sink
+                    .edge(EdgeType::Element, EdgeName::Index(index as u32), target);
+            }
+        }
+    }
+}
+
+/// The number that a key of a dictionary of elements is.
+fn element_index(graph: &Graph, key: Tagged) -> Option<u32> {
+    match key.smi() {
+        Some(index) => u32::try_from(index).ok(),
+        None => {
+            let number = graph
+                .object(key.target()?)
+                .filter(|object| object.kind() == Kind::HeapNumber)?;
+            Some(f64::from_bits(number.view().word(8)) as u32)
+        }
+    }
+}
