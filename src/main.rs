@@ -3,6 +3,8 @@
 //! Standard output carries only [`Answer`]s for the addon, standard error the lines for people. Rust's runtime ignores
 //! SIGPIPE, so an addon that died with its process does not end a dump.
 
+mod command;
+
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -37,6 +39,9 @@ Exit codes:
 ";
 
 fn main() -> ExitCode {
+    if let Some(code) = command::run(std::env::args_os()) {
+        return code;
+    }
     match Command::parse(lexopt::Parser::from_env()) {
         Ok(Command::Dump(request)) => dump(&request),
         Ok(Command::Print(text)) => print(text),

@@ -1,0 +1,50 @@
+//! The commands that read snapshots: `check`, `analyze`, `diff`, `path` and `show`, each in a file of its own.
+
+mod analyze;
+mod check;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// The file is not what the command needs, or something else went wrong.
+pub const FAILED: u8 = 1;
+/// The command line is wrong.
+pub const WRONG_USAGE: u8 = 2;
+
+/// Why a command did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(#[from] node_oom_heapdump::snapshot::reader::ReadError),
+    /// The command line is wrong.
+    #[error("{0}; see node-oom-heapdump {1} --help")]
+    Usage(String, &'static str),
+    /// The result cannot be written.
+    #[error("the result cannot be written: {0}")]
+    Write(#[from] std::io::Error),
+}
+
+/// Runs the command that the arguments begin with, if it is one of these.
+pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let command = match arguments.nth(1)?.to_str()? {
+        "analyze" => analyze::run,
+        "check" => check::run,
+        _ => return None,
+    };
+    let outcome = command(lexopt::Parser::from_args(arguments));
+    Some(outcome.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        let is_usage = matches!(error, CommandError::Usage(..));
+        ExitCode::from(if is_usage { WRONG_USAGE } else { FAILED })
+    }))
+}
+
+/// Writes to standard output. A reader that has seen enough is no error.
+fn print(text: &str) -> Result<(), CommandError> {
+    use std::io::{ErrorKind, Write};
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
