@@ -2,6 +2,8 @@
 
 mod analyze;
 mod check;
+mod diff;
+mod object;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -17,6 +19,14 @@ pub enum CommandError {
     /// The file cannot be read.
     #[error(transparent)]
     Read(#[from] node_oom_heapdump::snapshot::reader::ReadError),
+    /// The file has no object of this id.
+    #[error("{} has no object @{id}; ids are those of one file", file.display())]
+    NoObject {
+        /// The file.
+        file: std::path::PathBuf,
+        /// The id.
+        id: u32,
+    },
     /// The command line is wrong.
     #[error("{0}; see node-oom-heapdump {1} --help")]
     Usage(String, &'static str),
@@ -30,6 +40,9 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let command = match arguments.nth(1)?.to_str()? {
         "analyze" => analyze::run,
         "check" => check::run,
+        "diff" => diff::run,
+        "path" => object::run_path,
+        "show" => object::run_show,
         _ => return None,
     };
     let outcome = command(lexopt::Parser::from_args(arguments));

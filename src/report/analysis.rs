@@ -217,22 +217,32 @@ pub struct PackageReport {
 pub fn analyze(heap: &Heap, file: &str, damage: Option<String>, top: usize) -> Analysis {
     let texts = Texts::of(heap.graph.strings());
     let classes = Classes::of(&heap.graph, &heap.places, &texts);
-    let suspects = suspects::find(heap, &classes);
     Analysis {
         schema_version: SCHEMA_VERSION,
         file: file.to_owned(),
         damage,
         overview: overview(heap, top),
-        suspects: suspects
-            .iter()
-            .take(top)
-            .map(|suspect| suspect_report(heap, &classes, suspect))
-            .collect(),
+        suspects: suspect_reports(heap, &classes, top),
         classes: histogram(heap, &classes, top),
         duplicate_strings: duplicate_strings(heap, &texts, top),
         largest_objects: largest_objects(heap, top),
         packages: packages(heap, top),
     }
+}
+
+/// The suspects alone.
+pub fn suspects(heap: &Heap, top: usize) -> Vec<SuspectReport> {
+    let texts = Texts::of(heap.graph.strings());
+    let classes = Classes::of(&heap.graph, &heap.places, &texts);
+    suspect_reports(heap, &classes, top)
+}
+
+fn suspect_reports(heap: &Heap, classes: &Classes, top: usize) -> Vec<SuspectReport> {
+    let suspects = suspects::find(heap, classes);
+    let largest = suspects.iter().take(top);
+    largest
+        .map(|suspect| suspect_report(heap, classes, suspect))
+        .collect()
 }
 
 /// An object for people.
@@ -385,7 +395,10 @@ fn suspect_report(heap: &Heap, classes: &Classes, suspect: &Suspect) -> SuspectR
 pub fn histogram(heap: &Heap, classes: &Classes, top: usize) -> Vec<ClassReport> {
     let counts = classes.count(heap);
     let sums = sums_of_retained(heap, classes);
-    let all: Vec<ClassIndex> = (0..classes.len() as ClassIndex).collect();
+    // The roots retain everything, which says nothing.
+    let all: Vec<ClassIndex> = (0..classes.len() as ClassIndex)
+        .filter(|&class| classes.get(class).node_type != Some(NodeType::Synthetic))
+        .collect();
     let chosen = largest(all, top, |&class| sums[class as usize]);
     let retained = retained_by_sets(heap, classes, &chosen);
     let reports = chosen.iter().zip(retained).map(|(&class, retained)| {

@@ -62,6 +62,9 @@ fn subject(heap: &Heap, suspect: &Suspect) -> String {
     let name = format!("`{}`", expression.text);
     match (&expression.function, &expression.place) {
         (_, None) => name,
+        (_, Some(place)) if place.script.starts_with("node:") => {
+            format!("{name} in {}", place.script)
+        }
         (Some(function), Some(place)) if !function.starts_with('(') => {
             let script = short_name(&place.script);
             format!(

@@ -11,6 +11,7 @@ use super::sets::retained_by_sets;
 use crate::snapshot::NodeType;
 use crate::snapshot::reader::{EdgeIndex, Graph, NodeIndex};
 use rustc_hash::FxHashMap;
+use std::cmp::Reverse;
 
 /// The share of the heap that makes a suspect.
 pub const SUSPICIOUS_SHARE: f64 = 0.1;
@@ -98,7 +99,7 @@ pub fn find(heap: &Heap, classes: &Classes) -> Vec<Suspect> {
             }
         }
     }
-    suspects.sort_by_key(|suspect| std::cmp::Reverse(suspect.accumulated_bytes));
+    suspects.sort_by_key(|suspect| Reverse(suspect.accumulated_bytes));
     suspects
 }
 
@@ -128,7 +129,7 @@ fn single(
     accumulation: &Accumulation,
 ) -> Suspect {
     let path = heap.paths.to(&heap.graph, owner);
-    let accumulated = accumulated(heap, classes, accumulation);
+    let accumulated = accumulated(heap, classes, small_children(heap, accumulation));
     let growth = growth::of_object(heap, classes, owner, accumulation, &path, &accumulated);
     Suspect {
         node: owner,
@@ -155,9 +156,14 @@ fn small_children(heap: &Heap, accumulation: &Accumulation) -> impl Iterator<Ite
     })
 }
 
-fn accumulated(heap: &Heap, classes: &Classes, accumulation: &Accumulation) -> Vec<Accumulated> {
+/// What some nodes are, by class.
+fn accumulated(
+    heap: &Heap,
+    classes: &Classes,
+    nodes: impl Iterator<Item = NodeIndex>,
+) -> Vec<Accumulated> {
     let mut by_class: FxHashMap<ClassIndex, Accumulated> = FxHashMap::default();
-    for node in small_children(heap, accumulation) {
+    for node in nodes {
         let class = classes.of_node(node);
         let entry = by_class.entry(class).or_insert(Accumulated {
             class,
@@ -170,14 +176,15 @@ fn accumulated(heap: &Heap, classes: &Classes, accumulation: &Accumulation) -> V
         entry.retained += heap.retained(node);
     }
     let mut accumulated: Vec<Accumulated> = by_class.into_values().collect();
-    accumulated.sort_by_key(|entry| (std::cmp::Reverse(entry.retained), entry.class));
+    accumulated.retain(|entry| entry.retained > 0);
+    accumulated.sort_by_key(|entry| (Reverse(entry.retained), entry.class));
     accumulated.truncate(MOST_CLASSES);
     accumulated
 }
 
 /// The classes of which many instances hang directly below a carrier, and together hold much.
 fn groups(heap: &Heap, classes: &Classes, accumulation: &Accumulation, least: u64) -> Vec<Suspect> {
-    let found = accumulated(heap, classes, accumulation);
+    let found = accumulated(heap, classes, small_children(heap, accumulation));
     let large = found.iter().filter(|entry| {
         let class = classes.get(entry.class);
         entry.retained >= least && !is_of_v8(class)
@@ -217,6 +224,10 @@ fn group(
         .unwrap_or(0);
     let path = heap.paths.to(&heap.graph, node);
     let (holders, expression) = holders(heap, &instances);
+    let below = instances
+        .iter()
+        .flat_map(|&node| heap.tree.children(node))
+        .copied();
     Suspect {
         node,
         group: Some(Group {
@@ -230,7 +241,7 @@ fn group(
         expression,
         growth: Growth::Instances,
         path,
-        accumulated: accumulated_below(heap, classes, &instances),
+        accumulated: accumulated(heap, classes, below),
         code: code(heap, classes, &instances),
     }
 }
@@ -254,7 +265,7 @@ fn holders(heap: &Heap, nodes: &[NodeIndex]) -> (Vec<(String, u64)>, Option<Expr
         .into_iter()
         .filter(|&(node, _)| !is_instance.contains(node))
         .collect();
-    counts.sort_by_key(|&(node, count)| (std::cmp::Reverse(count), node));
+    counts.sort_by_key(|&(node, count)| (Reverse(count), node));
     counts.truncate(MOST_HOLDERS);
     let expressions: Vec<Option<Expression>> = counts
         .iter()
@@ -270,27 +281,6 @@ fn holders(heap: &Heap, nodes: &[NodeIndex]) -> (Vec<(String, u64)>, Option<Expr
             (text.unwrap_or_else(|| node_text(graph, node)), count)
         });
     (named.collect(), expressions.into_iter().flatten().next())
-}
-
-fn accumulated_below(heap: &Heap, classes: &Classes, nodes: &[NodeIndex]) -> Vec<Accumulated> {
-    let mut by_class: FxHashMap<ClassIndex, Accumulated> = FxHashMap::default();
-    let below = nodes.iter().flat_map(|&node| heap.tree.children(node));
-    for &node in below {
-        let class = classes.of_node(node);
-        let entry = by_class.entry(class).or_insert(Accumulated {
-            class,
-            count: 0,
-            shallow: 0,
-            retained: 0,
-        });
-        entry.count += 1;
-        entry.shallow += heap.sizes.get(node);
-        entry.retained += heap.retained(node);
-    }
-    let mut accumulated: Vec<Accumulated> = by_class.into_values().collect();
-    accumulated.sort_by_key(|entry| (std::cmp::Reverse(entry.retained), entry.class));
-    accumulated.truncate(MOST_CLASSES);
-    accumulated
 }
 
 /// The functions and constructors of the program that are most common below some nodes.
@@ -314,7 +304,8 @@ fn code(heap: &Heap, classes: &Classes, nodes: &[NodeIndex]) -> Vec<Code> {
             })
         })
         .collect();
-    code.sort_by_key(|code| (std::cmp::Reverse(code.count), code.class));
+    let is_of_package = |code: &Code| code.place.script.contains("/node_modules/");
+    code.sort_by_key(|code| (is_of_package(code), Reverse(code.count), code.class));
     code.truncate(MOST_FUNCTIONS);
     code
 }

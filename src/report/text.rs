@@ -132,7 +132,8 @@ pub fn write_path(text: &mut String, path: &[Step]) -> std::fmt::Result {
     Ok(())
 }
 
-fn with_place(name: &str, place: Option<&super::places::Place>) -> String {
+/// A name with its place behind it.
+pub fn with_place(name: &str, place: Option<&super::places::Place>) -> String {
     match place {
         Some(place) => format!("{name} ({place})"),
         None => name.to_owned(),
