@@ -16,7 +16,8 @@ app.get("/report/:number", function sendReport(request, response) {
 module.exports = new Promise((resolve) => {
   const server = app.listen(0, "127.0.0.1", async () => {
     const { port } = server.address();
-    for (let number = 0; number < 600; number++) await (await fetch(`http://127.0.0.1:${port}/report/${number}`)).text();
+    for (let number = 0; number < 600; number++)
+      await (await fetch(`http://127.0.0.1:${port}/report/${number}`)).text();
     resolve();
   });
 });

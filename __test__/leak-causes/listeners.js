@@ -12,4 +12,5 @@ function handle(request) {
 }
 
 exports.reload = () => bus.emit("config");
-for (let number = 0; number < 10_000; number++) handle({ number, headers: { host: `host-${number}` }, body: Array(20).fill(number) });
+for (let number = 0; number < 10_000; number++)
+  handle({ number, headers: { host: `host-${number}` }, body: Array(20).fill(number) });

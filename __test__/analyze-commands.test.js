@@ -1,70 +1,19 @@
 "use strict";
 
-// The analysis of snapshots, on native snapshots of real leaks and on V8's own, on every Node version.
+// The commands that read snapshots: check, analyze, diff, path and show.
 const assert = require("node:assert/strict");
-const { execFileSync, spawnSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
-const { test, before, after } = require("node:test");
+const { test, before } = require("node:test");
 const zlib = require("node:zlib");
-const causes = require("./analyze/causes");
-const { majors, node } = require("./support/node-versions");
-const { temporaryDirectory } = require("./support/program");
-const { loadNative } = require("../lib/native");
+const { folder, json, run, snapshotOf } = require("./analyze/support");
 
-const helper = loadNative().helper;
-const folder = temporaryDirectory();
-after(() => fs.rmSync(folder, { recursive: true, force: true }));
+const analyze = (file, ...args) => json("analyze", file, ...args);
 
-const run = (...args) => spawnSync(helper, args, { encoding: "utf8", maxBuffer: 2 ** 28 });
-const analyze = (file, ...args) => JSON.parse(run("analyze", file, "--json", ...args).stdout);
-
-/** A native snapshot of a leaking program. */
-function snapshotOf(program, major) {
-  const file = path.join(folder, `${program}-${major}.heapsnapshot`);
-  const programs = path.join(__dirname, "leak-causes");
-  const args = [path.join(programs, "take.cjs"), path.join(programs, `${program}.js`), file];
-  execFileSync(node(major).path, args, { stdio: "ignore" });
-  return file;
-}
-
-test("the corpus and the causes that are known are the same", () => {
-  const programs = fs.readdirSync(path.join(__dirname, "leak-causes")).filter((name) => name.endsWith(".js"));
-  assert.deepEqual(programs, Object.keys(causes).sort().map((name) => `${name}.js`));
-});
-
-for (const major of majors) {
-  test(`Node ${major}: the first suspect names what leaks, in every program of the corpus`, async (t) => {
-    for (const [program, { names, growth, entries }] of Object.entries(causes)) {
-      await t.test(program, () => {
-        const file = snapshotOf(program, major);
-        const [first] = analyze(file).suspects;
-        fs.rmSync(file);
-        assert.ok(first, "there is a suspect");
-        assert.ok(first.sentence.includes(names), first.sentence);
-        assert.equal(first.growth.shape, growth);
-        if (entries) assert.equal(first.growth.entries, entries);
-      });
-    }
-  });
-
-  test(`Node ${major}: dominators and retained sizes are those of DevTools, object by object`, async () => {
-    const { buildExample, differences } = await import("./analyze/devtools.mjs");
-    buildExample();
-    const [theirs, ours] = ["v8", "ours"].map((name) => path.join(folder, `${name}-${major}.heapsnapshot`));
-    const program = path.join(__dirname, "fidelity", "snapshots.cjs");
-    execFileSync(node(major).path, [program, theirs, ours], { stdio: "ignore" });
-    for (const file of [theirs, ours]) {
-      const { nodes, found } = await differences(file);
-      assert.ok(nodes > 100_000, `${nodes} nodes`);
-      assert.deepEqual(found, [], file);
-    }
-  });
-}
-
-let leak;
+let leak, otherLeak;
 before(() => {
-  leak = snapshotOf("listeners", majors.at(-1));
+  leak = snapshotOf("listeners", 24);
+  otherLeak = snapshotOf("connections", 24);
 });
 
 test("check tells of a complete snapshot how large it is, and exits with 0", () => {
@@ -83,7 +32,10 @@ test("check tells why a file is no complete snapshot and at which byte, and exit
     ["", /: byte 0: this is not a V8 heap snapshot/],
     ["<html>", /: byte 0: this is not a V8 heap snapshot/],
     [Buffer.concat([whole, whole]), new RegExp(`: byte ${whole.length}: the snapshot is complete here, but more`)],
-    [Buffer.concat([whole.subarray(0, edges + 9), Buffer.from("1,1,3,"), whole.subarray(edges + 9)]), /leads to 3, which/],
+    [
+      Buffer.concat([whole.subarray(0, edges + 9), Buffer.from("1,1,3,"), whole.subarray(edges + 9)]),
+      /leads to 3, which/,
+    ],
   ]) {
     fs.writeFileSync(damaged, content);
     const { status, stdout, stderr } = run("check", damaged);
@@ -126,7 +78,11 @@ test("what is left of a snapshot that is cut off in its strings is analysed by -
 test("the text tells the first suspect, its path and the classes", () => {
   const { stdout, status } = run("analyze", leak, "--top", "3");
   assert.equal(status, 0);
-  for (const line of [/^1\. `bus\._events\.config` in listeners\.js/m, /^ +variable bus +EventEmitter/m, /^Classes by/m])
+  for (const line of [
+    /^1\. `bus\._events\.config` in listeners\.js/m,
+    /^ +variable bus +EventEmitter/m,
+    /^Classes by/m,
+  ])
     assert.match(stdout, line);
 });
 
@@ -143,4 +99,46 @@ test("a class retains what nothing but its instances reaches, and at least what 
     assert.ok(ours.retained >= least, `${name}: ${ours.retained}, DevTools: ${least}`);
   }
   assert.ok(classes.every((entry) => entry.retained >= entry.shallow));
+});
+
+test("path tells what keeps an object, by the id that a report gives", () => {
+  const [{ object }] = analyze(leak).suspects;
+  for (const id of [`${object.id}`, `@${object.id}`]) {
+    const { status, stdout } = run("path", leak, id);
+    assert.equal(status, 0);
+    assert.match(stdout, /^the program calls it bus\._events\.config$/m);
+    assert.match(stdout, /^ +variable bus +EventEmitter/m);
+  }
+});
+
+test("show tells what an object refers to and what refers to it", () => {
+  const [{ object }] = analyze(leak).suspects;
+  const shown = json("show", leak, String(object.id), "--top", "5");
+  assert.ok(shown.contentCount >= 10_000);
+  assert.equal(shown.contents.length, 5);
+  assert.ok(shown.contents.some(({ edge, node }) => /^\[\d+\]$/.test(edge) && node.name === "reload()"));
+  assert.ok(shown.retainers.some(({ edge, isRetaining }) => edge === ".config" && isRetaining));
+});
+
+test("an id that the file does not have is told", () => {
+  const { status, stderr } = run("show", leak, "4294967295");
+  assert.equal(status, 1);
+  assert.match(stderr, /has no object @4294967295; ids are those of one file\n$/);
+});
+
+test("diff tells the new suspect, its holder and its class, though no id is the same", () => {
+  const { matching, newSuspects, holders, classes } = json("diff", leak, otherLeak);
+  assert.match(matching, /ids are not compared/);
+  assert.deepEqual(
+    newSuspects.map(({ name }) => name),
+    ["clients"],
+  );
+  assert.ok(holders.some(({ name, before, after }) => name.startsWith("clients (Set)") && before === 0 && after > 5e6));
+  const client = classes.find(({ name }) => name === "Client");
+  assert.deepEqual([client.count, client.place.line], [6_000, 5]);
+});
+
+test("a snapshot does not differ from itself", () => {
+  const { bytes, nodes, newSuspects, holders, classes } = json("diff", leak, leak);
+  assert.deepEqual([bytes, nodes, newSuspects, holders, classes], [0, 0, [], [], []]);
 });
