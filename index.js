@@ -5,7 +5,10 @@
 // Options in, status out. The watching and the dumping are done natively (src/).
 
 const { accessSync, constants } = require("node:fs");
-const { totalmem } = require("node:os");
+const {
+  totalmem,
+  constants: { signals },
+} = require("node:os");
 const { dirname, resolve } = require("node:path");
 const { runInThisContext } = require("node:vm");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
@@ -30,6 +33,7 @@ class OomHeapdump {
   #settings;
   #native = null;
   #obstacle = null;
+  #unwatched = [];
 
   constructor(settings) {
     this.#settings = settings;
@@ -47,6 +51,7 @@ class OomHeapdump {
     } else if (notNative) {
       warn(`Heap snapshots are made over the inspector: ${notNative}`);
     }
+    this.#unwatched.forEach(warn);
     if (this.status().method === "native") setTimeout(() => this.#testNativeMethod(), SELF_TEST_AFTER_MS).unref();
   }
 
@@ -79,9 +84,10 @@ class OomHeapdump {
 
   #arm() {
     const { addon, helper } = loadNative();
-    addon.arm({
+    this.#unwatched = addon.arm({
       threshold: this.#settings.threshold || undefined,
       file: this.#settings.file,
+      fileOptions: { ...this.#settings.files, program: mainScript() },
       port: this.#settings.port,
       thread: threadId,
       method: this.#settings.method,
@@ -89,11 +95,32 @@ class OomHeapdump {
       execArgv: process.execArgv,
       probe: runInThisContext(addon.selfTestProbe(), "node-oom-heapdump/self-test"),
       nodeOptions: process.env.NODE_OPTIONS ?? "",
+      nodeVersion: process.versions.node,
       v8Version: process.versions.v8,
       workerYoungGenerationMb: resourceLimits.maxYoungGenerationSizeMb,
       memory: memoryForV8(),
+      timeout: this.#settings.timeout,
+      maxDumps: this.#settings.maxDumps,
+      cooldown: this.#settings.cooldown,
+      ...(isMainThread && this.#forWholeProcess()),
     });
     this.#native = addon;
+    if (isMainThread && this.#settings.signal) this.#keepSignal(this.#settings.signal);
+  }
+
+  // What one thread watches for all. In a worker these options do nothing.
+  #forWholeProcess() {
+    const { rssPercent, rssBytes, signal } = this.#settings;
+    return { rssPercent, rssBytes, signal };
+  }
+
+  // Node replaces the handler of a signal when a program begins or ceases to listen to it.
+  #keepSignal(number) {
+    for (const event of ["newListener", "removeListener"]) {
+      process.on(event, (name) => {
+        if (signals[name] === number) this.#native.chainSignal(number);
+      });
+    }
   }
 
   // What stands in the way of a dump as things are now; it may be gone when memory runs out.
@@ -127,6 +154,11 @@ class OomHeapdump {
 // Node sizes V8's heap by the machine's memory, or by the control group's where that is less.
 function memoryForV8() {
   return Math.min(totalmem(), process.constrainedMemory?.() || Infinity);
+}
+
+// By this the dumps of one program are known, whatever their names are.
+function mainScript() {
+  return process.argv[1] ?? process.cwd();
 }
 
 function warn(message) {

@@ -15,7 +15,11 @@ pub mod freeze;
 pub mod heap;
 #[cfg(feature = "helper")]
 pub mod inspector;
+#[cfg(feature = "addon")]
+pub mod memory_watch;
 pub mod message;
+#[cfg(feature = "addon")]
+pub mod metadata;
 #[cfg(feature = "addon")]
 pub mod method;
 #[cfg(feature = "addon")]
@@ -31,6 +35,8 @@ pub mod native;
 #[cfg(feature = "helper")]
 pub mod report;
 pub mod request;
+#[cfg(all(feature = "addon", unix))]
+pub mod signal_request;
 pub mod snapshot;
 pub mod summary;
 #[cfg(feature = "addon")]

@@ -7,8 +7,11 @@ use napi::bindgen_prelude::{Env, Object, Result};
 use napi_derive::napi;
 
 use super::{ARMED, ArmError, Armed};
-use crate::monitor::{HelperError, NoThread, RunningHelper, spawn_without_signals};
+use crate::message::tell;
+use crate::metadata;
+use crate::monitor::{Helper, HelperError, NoThread, RunningHelper, spawn_without_signals};
 use crate::native;
+use crate::summary::{DumpMetadata, Reason};
 use crate::watch::ChildEnd;
 
 /// Has a frozen child read the self-test's objects back. The promise gives why the native method is not used from now on, or
@@ -59,29 +62,51 @@ pub fn create_heap_snapshot<'env>(env: &'env Env, file: Option<String>) -> Resul
 
 /// A dump that was asked for and is being made.
 struct Begun {
-    helper: RunningHelper,
+    /// Starts anew where the heap reader fails and the inspector may serve.
+    helper: Helper,
+    running: RunningHelper,
     child: Option<Box<dyn ChildEnd>>,
+    is_native: bool,
+    metadata: DumpMetadata,
 }
 
 impl Begun {
     fn begin(armed: &Armed, file: &Path) -> Result<Begun> {
         let mut helper = armed.helper_for(file);
-        let begun = match armed.trust.reader() {
+        let reader = armed.trust.reader();
+        let metadata = metadata::gather(Reason::Request, armed.isolate.watch());
+        let (running, child) = match reader {
             Some(reader) => reader
                 .begin(&mut helper, armed.isolate.watch())
                 .map_err(reason)?,
-            None => (helper.start(None).map_err(reason)?, None),
+            None => (helper.ask_inspector(&metadata).map_err(reason)?, None),
         };
-        let (helper, child) = begun;
-        Ok(Begun { helper, child })
+        Ok(Begun {
+            helper,
+            running,
+            child,
+            is_native: reader.is_some(),
+            metadata,
+        })
     }
 
-    fn finish(self) -> std::result::Result<PathBuf, HelperError> {
+    fn finish(mut self) -> std::result::Result<PathBuf, HelperError> {
         // The child is gone before the promise is kept, so that the next dump finds its place free.
         if let Some(child) = self.child {
             child.wait();
         }
-        self.helper.hear_out(|| {})
+        match self.running.hear_out(|| {}) {
+            Err(error)
+                if self.is_native && error.is_of_source() && self.helper.may_ask_inspector() =>
+            {
+                if !error.was_told() {
+                    tell(&error.to_string());
+                }
+                tell("the inspector is asked for the heap snapshot instead");
+                self.helper.ask_inspector(&self.metadata)?.hear_out(|| {})
+            }
+            result => result,
+        }
     }
 }
 

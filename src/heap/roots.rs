@@ -8,7 +8,6 @@ use super::object::Decoder;
 use super::tagged::Tagged;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
-use std::ops::RangeInclusive;
 
 /// The isolate's root table.
 pub struct RootTable {
@@ -151,8 +150,13 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         self.decoder.memory.word(address)
     }
 
+    /// The word at `offset` of what lies at `start`, which may be no address at all.
+    fn field_of(&self, start: Address, offset: u64) -> Option<u64> {
+        self.word(start.checked_add(offset)?)
+    }
+
     fn field(&self, offset: u64) -> Option<u64> {
-        self.word(self.isolate + offset)
+        self.field_of(self.isolate, offset)
     }
 
     fn add(&mut self, group: usize, value: u64, is_weak: bool) {
@@ -218,9 +222,9 @@ impl<'a, 'm> RootFinder<'a, 'm> {
     /// A `std::vector`: begin, end, end of the memory.
     fn vector(&self, address: Address) -> Option<Range<Address>> {
         let (begin, end, limit) = (
-            self.word(address)?,
-            self.word(address + 8)?,
-            self.word(address + 16)?,
+            self.field_of(address, 0)?,
+            self.field_of(address, 8)?,
+            self.field_of(address, 16)?,
         );
         let is_vector = begin != 0
             && begin % 8 == 0
@@ -254,11 +258,14 @@ impl<'a, 'm> RootFinder<'a, 'm> {
             return None;
         }
         // DetachableVector: data, capacity, size. src/utils/detachable-vector.h
-        let (blocks, count) = (self.word(implementer + 8)?, self.word(implementer + 24)?);
+        let (blocks, count) = (
+            self.field_of(implementer, 8)?,
+            self.field_of(implementer, 24)?,
+        );
         let mut last_end = 0;
         for index in 0..count.min(MAX_BLOCKS) {
-            let block = self.word(blocks + 8 * index)?;
-            let full = block..block + 8 * HANDLES_PER_BLOCK;
+            let block = self.field_of(blocks, 8 * index)?;
+            let full = block..block.checked_add(8 * HANDLES_PER_BLOCK)?;
             let used = if full.contains(&next) || full.end == next {
                 block..next
             } else {
@@ -275,14 +282,15 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         let layout = &self.decoder.layout.roots;
         let group = self.group("(Global handles)");
         let handles = self.field(layout.global_handles)?;
-        let space = self.word(handles + layout.global_handle_nodes)?;
+        let space = self.field_of(handles, layout.global_handle_nodes)?;
         if self.word(handles)? != self.isolate || self.word(space)? != handles {
             return None;
         }
-        let mut block = self.word(space + 8)?;
-        for _ in 0..MAX_BLOCKS {
-            if block == 0 {
-                break;
+        let mut block = self.field_of(space, 8)?;
+        let mut seen = FxHashSet::default();
+        while block != 0 {
+            if !seen.insert(block) {
+                return None;
             }
             let nodes = self
                 .decoder
@@ -305,10 +313,10 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         let group = self.group("(Eternal handles)");
         let handles = self.field(self.decoder.layout.roots.eternal_handles)?;
         let mut left = self.word(handles)? & u64::from(u32::MAX);
-        for slot in self.vector(handles + 8)?.step_by(8) {
+        for slot in self.vector(handles.checked_add(8)?)?.step_by(8) {
             let block = self.word(slot)?;
             let count = left.min(ETERNAL_HANDLES_PER_BLOCK);
-            self.add_slots(group, block..block + 8 * count);
+            self.add_slots(group, block..block.checked_add(8 * count)?);
             left -= count;
         }
         Some(())
@@ -451,9 +459,7 @@ pub struct WellKnown {
     /// `Symbol.toStringTag`.
     pub to_string_tag_symbol: Address,
     /// Objects that internal and hidden edges never lead to: V8's `IsEssentialObject`.
-    inessential: FxHashSet<Address>,
-    /// From the first to the last of them.
-    inessential_range: RangeInclusive<Address>,
+    inessential: FewAddresses,
 }
 
 /// Roots that internal and hidden edges never lead to, besides the oddballs.
@@ -511,15 +517,54 @@ impl WellKnown {
             proto_string: table.get("proto_string")?,
             prototype_string: table.get("prototype_string")?,
             to_string_tag_symbol: table.get("to_string_tag_symbol")?,
-            inessential_range: inessential.iter().copied().min()?
-                ..=inessential.iter().copied().max()?,
-            inessential,
+            inessential: FewAddresses::new(&inessential),
         })
     }
 
     /// Whether internal and hidden edges may lead to `address`.
     #[inline]
     pub fn is_essential(&self, address: Address) -> bool {
-        !self.inessential_range.contains(&address) || !self.inessential.contains(&address)
+        !self.inessential.contains(address)
+    }
+}
+
+/// A set that is asked millions of times: each address has a place of its own, so that one comparison tells.
+struct FewAddresses {
+    places: Box<[Address]>,
+    shift: u32,
+}
+
+impl FewAddresses {
+    /// As some dozen addresses have places of their own in a much smaller table, this only bounds the search.
+    const MOST_BITS: u32 = 20;
+
+    /// No object has an odd address.
+    const NONE: Address = 1;
+
+    fn new(addresses: &FxHashSet<Address>) -> FewAddresses {
+        let mut bits = 8;
+        loop {
+            let mut set = FewAddresses {
+                places: vec![Self::NONE; 1 << bits].into(),
+                shift: u64::BITS - bits,
+            };
+            for &address in addresses {
+                set.places[set.place(address)] = address;
+            }
+            if addresses.iter().all(|&address| set.contains(address)) || bits == Self::MOST_BITS {
+                return set;
+            }
+            bits += 1;
+        }
+    }
+
+    #[inline]
+    fn place(&self, address: Address) -> usize {
+        ((address >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
+    }
+
+    #[inline]
+    fn contains(&self, address: Address) -> bool {
+        self.places[self.place(address)] == address
     }
 }

@@ -21,7 +21,7 @@ pub struct DumpCost {
     pub wall: Duration,
     /// How long the isolate's thread was held.
     pub held: Duration,
-    /// CPU time of this process, of the frozen child and of the helper.
+    /// CPU time of the isolate's thread, of the frozen child and of the helper.
     pub cpu: [Duration; 3],
     /// The most bytes of the child's arena in use at one time.
     pub child_memory: usize,
@@ -37,20 +37,18 @@ pub struct DumpCost {
 /// A sentence why there is no dump.
 pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<DumpCost, String> {
     let sentence = |error: io::Error| error.to_string();
-    let own_before = cpu_time_of(libc::RUSAGE_SELF);
+    let own_before = cpu_time_of(libc::RUSAGE_THREAD);
     let reaped_before = cpu_time_of(libc::RUSAGE_CHILDREN);
     let start = Instant::now();
     let (frames, output) = pipe().map_err(sentence)?;
-    let helper = helper
-        .start(Some(frames))
-        .map_err(|error| error.to_string())?;
+    let helper = helper.start(frames).map_err(|error| error.to_string())?;
     let helper_process = helper.process();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let memory = scope.spawn(|| peak_private_memory(helper_process, &is_over));
         let before_freeze = Instant::now();
         let frozen = reader
-            .read_frozen(way, output, &DumpMetadata::default())
+            .read_frozen(way, output, &DumpMetadata::default(), DEADLINE)
             .map(|reading| reading.frozen);
         let held = before_freeze.elapsed();
         // In the shared way the child has been reaped by now, in the other way it is after the helper.
@@ -61,7 +59,7 @@ pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<Dum
         is_over.store(true, Ordering::Relaxed);
         let ended = frozen.map(Frozen::wait);
         let reaped = cpu_time_of(libc::RUSAGE_CHILDREN);
-        let own = cpu_time_of(libc::RUSAGE_SELF);
+        let own = cpu_time_of(libc::RUSAGE_THREAD);
         let helper_memory = memory.join().unwrap_or(0);
         let ended = ended.map_err(|error| error.to_string())?;
         ended.result.map_err(|failure| failure.to_string())?;
@@ -99,7 +97,7 @@ pub fn of_stall(reader: &HeapReader, bare_first: bool) -> Result<(Duration, Dura
 fn time_freeze(reader: &HeapReader) -> Result<Duration, String> {
     let (_frames, output) = pipe().map_err(|error| error.to_string())?;
     let start = Instant::now();
-    let frozen = reader.read_frozen(Way::CopyOnWrite, output, &DumpMetadata::default());
+    let frozen = reader.read_frozen(Way::CopyOnWrite, output, &DumpMetadata::default(), DEADLINE);
     let held = start.elapsed();
     frozen.map(|_| held).map_err(|error| error.to_string())
 }
@@ -111,7 +109,7 @@ fn time_freeze(reader: &HeapReader) -> Result<Duration, String> {
 /// A sentence why there is no freeze.
 pub fn beside_frozen_child<R>(reader: &HeapReader, write: impl FnOnce() -> R) -> Result<R, String> {
     let (_frames, output) = pipe().map_err(|error| error.to_string())?;
-    let frozen = reader.read_frozen(Way::CopyOnWrite, output, &DumpMetadata::default());
+    let frozen = reader.read_frozen(Way::CopyOnWrite, output, &DumpMetadata::default(), DEADLINE);
     let _frozen = frozen.map_err(|error| error.to_string())?;
     Ok(write())
 }

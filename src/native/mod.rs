@@ -2,11 +2,12 @@
 //!
 //! This room wires `freeze`, `heap` and `frames`. It knows nothing of files: the frames go through a pipe to the helper.
 
+#[cfg(feature = "oracle")]
+pub mod corruption;
 #[cfg(feature = "bench")]
 pub mod cost;
 mod dumper;
 mod image;
-mod metadata;
 #[cfg(feature = "oracle")]
 pub mod oracle;
 mod shared_slots;
@@ -19,12 +20,13 @@ use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::cgroup;
 use crate::frames::FrameWriter;
-use crate::freeze::{self, Child, FreezeError, Frozen, Pace, Terms, Way};
+use crate::freeze::{self, Child, Failure, FreezeError, Frozen, Pace, Terms, Way};
 use crate::heap::export::Counted;
 use crate::heap::graph::Graph;
 use crate::heap::layout::Layout;
@@ -33,12 +35,14 @@ use crate::heap::memory::Memory;
 use crate::heap::page_numbers::PageNumbers;
 use crate::heap::self_test::self_test;
 use crate::heap::{Counts, HeapError};
+use crate::metadata;
 use crate::monitor::{Helper, HelperError, RunningHelper};
 use crate::summary::{DumpMetadata, Reason};
 use crate::v8::{self, Isolate};
 use crate::watch::{ChildEnd, Dumper, Watch};
 use dumper::NativeDumper;
 use shared_slots::shared_slots;
+use stack::Stack;
 
 /// A frozen child is ended after this long: a disk that takes nothing, or a reader that hangs.
 pub const DEADLINE: Duration = Duration::from_millis(300_000);
@@ -54,6 +58,8 @@ const PIPE_BYTES: i32 = 1 << 20;
 #[derive(Clone, Copy)]
 pub struct HeapReader {
     isolate: u64,
+    /// The stack of the isolate's thread.
+    stack: Stack,
     layout: &'static Layout,
     /// Where the numbers of pages are kept from one dump to the next.
     page_slots: &'static [AtomicU64],
@@ -97,22 +103,21 @@ pub enum Distrust {
 }
 
 impl HeapReader {
-    /// A reader for the heap of `isolate`, whose V8 is `v8_version` (`process.versions.v8`).
+    /// A reader for the heap of `isolate`, the one of the calling thread, whose V8 is `v8_version` (`process.versions.v8`).
     ///
     /// # Errors
     /// When there is no layout of that V8, or what the running program states of itself is not what the layout has.
     pub fn new(isolate: Isolate, v8_version: &str) -> Result<HeapReader, Distrust> {
         let layout = Layout::of(v8_version)
             .ok_or_else(|| Distrust::UnknownVersion(v8_version.to_owned()))?;
-        debug_constants::check(layout, v8::debug_constants()).map_err(|disagreement| {
-            Distrust::OtherLayout {
-                version: v8_version.to_owned(),
-                disagreement,
-            }
+        check_program(layout).map_err(|disagreement| Distrust::OtherLayout {
+            version: v8_version.to_owned(),
+            disagreement,
         })?;
         let quota = cgroup::cpu_quota(Path::new(cgroup::SYSTEM_ROOT));
         Ok(HeapReader {
             isolate: isolate.address() as u64,
+            stack: Stack::of_this_thread(),
             layout,
             page_slots: shared_slots(),
             background: quota.map_or(1.0, |processors| (processors * SHARE_OF_QUOTA).min(1.0)),
@@ -134,14 +139,15 @@ impl HeapReader {
             return Err(FreezeError::Busy.into());
         }
         let (pipe, output) = pipe().map_err(NativeError::Pipe)?;
-        let helper = helper.start(Some(pipe))?;
+        let helper = helper.start(pipe)?;
         let metadata = metadata::gather(Reason::Request, watch);
-        let reading = self.read_frozen(Way::CopyOnWrite, output, &metadata).ok();
+        let reading = self.read_frozen(Way::CopyOnWrite, output, &metadata, DEADLINE);
+        let reading = reading.ok();
         Ok((helper, reading.map(|reading| Box::new(reading) as _)))
     }
 
     /// Freezes the process on the isolate's own thread and has the child write the frames of a snapshot to `output`, behind
-    /// the metadata. In the shared way this returns when the child has ended.
+    /// the metadata. In the shared way this returns when the child has ended. After `deadline` the child is ended.
     ///
     /// # Errors
     /// When the system allows no clone; `output` has then been told.
@@ -150,18 +156,21 @@ impl HeapReader {
         way: Way,
         output: PipeWriter,
         metadata: &DumpMetadata,
+        deadline: Duration,
     ) -> Result<Reading, FreezeError> {
         // A helper that is gone reads none of the following either, and is reported where it is waited for.
         let _ = FrameWriter::new(&output).metadata(metadata);
         let terms = Terms {
             output: output.as_fd(),
-            deadline: DEADLINE,
+            deadline,
             background: (way == Way::CopyOnWrite).then_some(self.background),
         };
-        let stack = stack::of_this_thread();
+        let stack = self.stack.in_use();
+        let job = |child: &mut Child<'_>| self.write_frames(child, &stack);
         // SAFETY: the job reads memory and writes to the pipe; what it allocates stays with it.
         let frozen = unsafe {
-            freeze::freeze_either(way, &terms, &|child| self.write_frames(child, &stack))
+            freeze::freeze_either(way, &terms, &job)
+                .and_then(|frozen| repeat_after_crash(frozen, &terms, &job, &output))
         };
         match frozen {
             Ok(frozen) => Ok(Reading { frozen, output }),
@@ -188,7 +197,7 @@ impl HeapReader {
             deadline: DEADLINE,
             background: Some(self.background),
         };
-        let stack = stack::of_this_thread();
+        let stack = self.stack.in_use();
         let job = |child: &mut Child<'_>| {
             let memory = image::memory(child, &stack).map_err(|error| error.to_string())?;
             self.read_heap(&memory).map(drop)
@@ -242,6 +251,51 @@ impl HeapReader {
             Graph::read(memory, self.isolate, self.layout).map_err(|error| error.to_string())?;
         self_test(&graph).map_err(|error| error.to_string())?;
         Ok(graph)
+    }
+}
+
+/// What crashed a child on the application's own memory, such as another thread that unmapped some of it meanwhile, cannot
+/// harm a child that has a copy. The helper is told that all begins again.
+///
+/// # Safety
+/// As for [`freeze::freeze`].
+unsafe fn repeat_after_crash<J>(
+    mut frozen: Frozen,
+    terms: &Terms<'_>,
+    job: &J,
+    output: &PipeWriter,
+) -> Result<Frozen, FreezeError>
+where
+    J: Fn(&mut Child<'_>) -> Result<(), String>,
+{
+    let ended = match frozen.way() {
+        Way::Shared => frozen.try_wait(),
+        Way::CopyOnWrite => None,
+    };
+    let failure = ended.and_then(|ended| ended.result.err());
+    let Some(crash) = failure.filter(Failure::is_crash) else {
+        return Ok(frozen);
+    };
+    // It gives its place to the next one.
+    drop(frozen);
+    let reason = format!("{crash}; the heap is read once more, from a copy of the memory");
+    // A helper that is gone reads nothing of what follows either, and is reported where it is waited for.
+    let _ = FrameWriter::after_a_cut(output).and_then(|frames| frames.begin_again(&reason));
+    let terms = Terms {
+        background: None,
+        ..*terms
+    };
+    // SAFETY: the caller's promise.
+    unsafe { freeze::freeze(Way::CopyOnWrite, &terms, job) }
+}
+
+/// Holds `layout` against the running program. All isolates of a process are of one V8, so it is asked once.
+fn check_program(layout: &'static Layout) -> Result<(), Disagreement> {
+    static CHECKED: OnceLock<((u32, u32), Result<(), Disagreement>)> = OnceLock::new();
+    let check = || debug_constants::check(layout, v8::debug_constants());
+    match CHECKED.get_or_init(|| (layout.version, check())) {
+        (version, result) if *version == layout.version => result.clone(),
+        _ => check(),
     }
 }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use object::{Object as _, ObjectSymbol};
 
-use super::{HeapReader, image, stack};
+use super::stack::Stack;
+use super::{HeapReader, image};
 use crate::freeze::{self, Child, Failure, Terms, Way};
 use crate::heap::graph::Graph;
 use crate::heap::layout::kind::Kind;
@@ -226,7 +227,10 @@ fn snapshot_digest(reader: &HeapReader, layout: &'static Layout, memory: &Memory
 }
 
 /// Freezes the process and has the child answer with a text.
-fn ask(question: &dyn Fn(&Memory) -> String) -> Result<String, Failure> {
+///
+/// # Errors
+/// There is no frozen child, or it failed.
+pub fn ask(question: &dyn Fn(&Memory) -> String) -> Result<String, Failure> {
     let failed = |error: &dyn ToString| Failure::Job(error.to_string());
     let (mut answers, output) = io::pipe().map_err(|error| failed(&error))?;
     let terms = Terms {
@@ -234,7 +238,7 @@ fn ask(question: &dyn Fn(&Memory) -> String) -> Result<String, Failure> {
         deadline: DEADLINE,
         background: None,
     };
-    let stack = stack::of_this_thread();
+    let stack = Stack::of_this_thread().in_use();
     let job = |child: &mut Child<'_>| {
         let memory = image::memory(child, &stack).map_err(|error| error.to_string())?;
         let answer = question(&memory);
