@@ -24,6 +24,7 @@ Usage:
   node-oom-heapdump dump --process <pid> --thread <id> --file <absolute path>
                          (--inspector-url <ws url> | --inspector-port <port> | --frozen-child)
                          [--gzip] [--program <name>] [--keep <number>] [--exec <word>]... [--timeout <ms>] [--redact]
+  node-oom-heapdump check|analyze|diff|path|show <file.heapsnapshot[.gz]> ...   (each has --help of its own)
   node-oom-heapdump --help | --version
 
 Options:

@@ -80,7 +80,11 @@ async function main() {
       };
       for (const [name, command] of Object.entries(programs)) {
         const { cpu, seconds, resident, anonymous, failed } = await measure(command);
-        const numbers = [cpu.toFixed(2), seconds.toFixed(2), ...[resident, anonymous].map((bytes) => Math.round(bytes / 1e6))];
+        const numbers = [
+          cpu.toFixed(2),
+          seconds.toFixed(2),
+          ...[resident, anonymous].map((bytes) => Math.round(bytes / 1e6)),
+        ];
         const cells = [`${Math.round(size / 1e6)} MB`, failed ? `${name}: failed, ${failed}` : name, ...numbers];
         console.log(`| ${cells.join(" | ")} |`);
       }
