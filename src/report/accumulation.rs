@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn two_leaks_in_one_object_are_two_accumulations_and_the_object_is_none() {
-        let mut sample = Sample::new();
+        let mut sample = Sample::with_root();
         let service = add(&mut sample, 0, "Service", 10);
         let caches = [0, 1].map(|_| add(&mut sample, service, "Cache", 10));
         for (cache, entries) in caches.into_iter().zip([50, 70]) {
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_list_is_one_accumulation_at_its_first_link() {
-        let mut sample = Sample::new();
+        let mut sample = Sample::with_root();
         let holder = add(&mut sample, 0, "Holder", 10);
         let first = add(&mut sample, holder, "Link", 100);
         let mut last = first;
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_short_nesting_of_one_class_is_no_list() {
-        let mut sample = Sample::new();
+        let mut sample = Sample::with_root();
         let outer = add(&mut sample, 0, "Region", 10);
         let inner = add(&mut sample, outer, "Region", 10);
         for _ in 0..100 {

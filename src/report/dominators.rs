@@ -284,7 +284,7 @@ mod tests {
 
     /// Objects of ten bytes each, and edges between them; the root is 0.
     fn graph_of(count: u32, edges: &[(u32, u32)]) -> Graph {
-        let mut sample = Sample::new();
+        let mut sample = Sample::with_root();
         for _ in 1..count {
             sample.node(NodeType::Object, "Object", 10);
         }
@@ -357,7 +357,7 @@ mod tests {
     #[test]
     fn weak_edges_and_shortcuts_below_the_root_retain_nothing() {
         for edge_type in [EdgeType::Weak, EdgeType::Shortcut] {
-            let mut sample = Sample::new();
+            let mut sample = Sample::with_root();
             let [owner, other, held] =
                 [10, 10, 100].map(|size| sample.node(NodeType::Object, "Object", size));
             sample.edge(0, EdgeType::Property, "owner", owner);
@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn what_the_page_owns_is_not_retained_by_others() {
-        let mut sample = Sample::new();
+        let mut sample = Sample::with_root();
         let global = sample.node(NodeType::Object, "global", 10);
         let roots = sample.node(NodeType::Synthetic, "(GC roots)", 0);
         let held = sample.node(NodeType::Object, "Object", 100);
@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_weak_maps_value_is_retained_by_its_key() {
-        let mut sample = Sample::new();
+        let mut sample = Sample::with_root();
         let table = sample.node(NodeType::Object, "Table", 10);
         let key = sample.node(NodeType::Object, "Key", 10);
         let value = sample.node(NodeType::Object, "Value", 100);
@@ -408,7 +408,7 @@ mod tests {
 
     #[test]
     fn elements_that_one_array_owns_count_as_its_own() {
-        let mut sample = Sample::new();
+        let mut sample = Sample::with_root();
         let array = sample.node(NodeType::Object, "Array", 16);
         let elements = sample.node(NodeType::Array, "", 80);
         let shared = sample.node(NodeType::Array, "", 40);

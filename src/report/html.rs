@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn no_text_of_the_heap_can_become_part_of_the_page() {
-        let mut sample = Sample::new();
+        let mut sample = Sample::with_root();
         let evil = "</script><script>alert(1)</script><!-- {{DATA}}";
         let node = sample.node(NodeType::Object, evil, 100);
         sample.edge(0, EdgeType::Property, evil, node);

@@ -41,10 +41,11 @@ impl Places {
     pub fn of(graph: &Graph) -> Places {
         let mut scripts = FxHashMap::default();
         for (node, location) in graph.located_nodes() {
-            if graph.is(node, NodeType::Closure) && !scripts.contains_key(&location.script_id) {
-                if let Some(name) = script_name(graph, node) {
-                    scripts.insert(location.script_id, name);
-                }
+            if graph.is(node, NodeType::Closure)
+                && !scripts.contains_key(&location.script_id)
+                && let Some(name) = script_name(graph, node)
+            {
+                scripts.insert(location.script_id, name);
             }
         }
         Places { scripts }

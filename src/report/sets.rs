@@ -79,7 +79,7 @@ fn retained_by_some_sets(heap: &Heap, classes: &Classes, chosen: &[ClassIndex]) 
     {
         // What hangs below the root without a path to it counts as reached by the root, as in the dominator tree.
         if node == Graph::ROOT || heap.paths.last_edge(node).is_none() {
-            reached[node as usize] = u32::MAX & !bits[classes.of_node(node) as usize];
+            reached[node as usize] = !bits[classes.of_node(node) as usize];
             to_visit.push(node);
         }
     }
@@ -137,7 +137,7 @@ mod tests {
         };
         for _ in 0..200 {
             let count = 2 + random(14);
-            let mut sample = Sample::new();
+            let mut sample = Sample::with_root();
             for _ in 1..count {
                 let class = ["Apple", "Pear", "Plum"][random(3) as usize];
                 sample.node(NodeType::Object, class, 10);
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn two_that_hold_one_thing_together_retain_it_as_a_set() {
-        let mut sample = Sample::new();
+        let mut sample = Sample::with_root();
         let [one, other, held] =
             ["Owner", "Owner", "Thing"].map(|class| sample.node(NodeType::Object, class, 100));
         sample.edge(0, EdgeType::Property, "one", one);

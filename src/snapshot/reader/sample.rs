@@ -13,7 +13,7 @@ pub struct Sample {
 
 impl Sample {
     /// A graph with a root alone.
-    pub fn new() -> Sample {
+    pub fn with_root() -> Sample {
         Sample {
             nodes: vec![(NodeType::Synthetic, String::new(), 0)],
             edges: Vec::new(),
