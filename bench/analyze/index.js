@@ -26,7 +26,7 @@ function installMemlab() {
 function measure([program, ...args]) {
   return new Promise((resolve, reject) => {
     const start = performance.now();
-    const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
+    const child = spawn(program, args, { stdio: "ignore" });
     const most = { resident: 0, anonymous: 0, cpu: 0 };
     const sample = () => {
       try {
