@@ -1,7 +1,7 @@
 "use strict";
 
 // `npm run bench:analyze [-- <objects> …]`: our analysis beside crate v8-heap-parser, DevTools' engine and memlab, each in a
-// process of its own, on one native snapshot. 500000 objects make a file of 120 MB, 9000000 one of 2.4 GB, which only we read.
+// process of its own, on one native snapshot. 500000 objects make a file of 120 MB, 9000000 one of 2.4 GB, on which only ours runs.
 const { execFileSync, spawn } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
