@@ -8,6 +8,8 @@
 pub mod addon;
 pub mod cgroup;
 #[cfg(feature = "helper")]
+pub mod command;
+#[cfg(feature = "helper")]
 pub mod dump;
 pub mod frames;
 #[cfg(all(feature = "addon", target_os = "linux"))]

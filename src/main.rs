@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use node_oom_heapdump::command::{self, take};
 use node_oom_heapdump::dump::{self, Sink, Written};
 use node_oom_heapdump::frames::{self, FrameError};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
@@ -15,14 +16,18 @@ use node_oom_heapdump::request::{
 };
 
 const HELP: &str = "\
-Writes the heap snapshot of a Node process to a file.
+Heap snapshots of Node processes.
 
 Usage:
-  node-oom-heapdump dump --process <pid> --thread <id> --file <absolute path>
-                         (--inspector-url <ws url> | --inspector-port <port> | --frozen-child)
+  node-oom-heapdump take --port <port> | --url <url> | --pid <pid>   a snapshot of a running process
+  node-oom-heapdump <command> --help
   node-oom-heapdump --help | --version
 
-Options:
+What the addon calls:
+  node-oom-heapdump dump --process <pid> --thread <id> --file <absolute path>
+                         (--inspector-url <ws url> | --inspector-port <port> | --frozen-child)
+
+Its options:
   --process <pid>         the process whose heap is wanted; any other is left alone
   --thread <id>           Node's threadId: 0 for the main thread, else a worker's
   --file <path>           where to write; an existing file is kept, and the name gets a number
@@ -39,16 +44,18 @@ Exit codes:
 fn main() -> ExitCode {
     match Command::parse(lexopt::Parser::from_env()) {
         Ok(Command::Dump(request)) => dump(&request),
-        Ok(Command::Print(text)) => print(text),
+        Ok(Command::Take(arguments)) => take::run(arguments),
+        Ok(Command::Print(text)) => command::print(text),
         Err(error) => {
             report(Failure::of_dump(error.to_string()));
-            ExitCode::from(2)
+            ExitCode::from(command::USAGE)
         }
     }
 }
 
 enum Command {
     Dump(DumpRequest),
+    Take(lexopt::Parser),
     Print(&'static str),
 }
 
@@ -60,6 +67,7 @@ impl Command {
             Some(Value(command)) if command == DUMP_COMMAND => {
                 DumpRequest::parse(arguments).map(Command::Dump)
             }
+            Some(Value(command)) if command == take::NAME => Ok(Command::Take(arguments)),
             Some(Long("help") | Short('h')) => Ok(Command::Print(HELP)),
             Some(Long("version") | Short('V')) => {
                 Ok(Command::Print(concat!(env!("CARGO_PKG_VERSION"), "\n")))
@@ -69,14 +77,6 @@ impl Command {
                 option: "a command",
             }),
         }
-    }
-}
-
-fn print(text: &str) -> ExitCode {
-    use std::io::Write;
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
     }
 }
 
