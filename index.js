@@ -9,8 +9,10 @@ const { totalmem } = require("node:os");
 const { dirname, resolve } = require("node:path");
 const { runInThisContext } = require("node:vm");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
-const { fileName, readOptions } = require("./lib/options");
+const { readOptions } = require("./lib/options");
+const { recordCpuProfile } = require("./lib/cpu-profile");
 const { loadNative } = require("./lib/native");
+const { OnDemand } = require("./lib/on-demand");
 
 // Two copies of this package in one program share one instance for each thread.
 const INSTANCE = Symbol.for("node-oom-heapdump");
@@ -29,7 +31,12 @@ const SELF_TEST_AFTER_MS = 3000;
 class OomHeapdump {
   #settings;
   #native = null;
+  #helper = null;
   #obstacle = null;
+  #onDemand = new OnDemand({
+    takeHeapSnapshot: (file) => this.#takeHeapSnapshot(file),
+    recordCpuProfile: (file, durationMs) => this.#recordCpuProfile(file, durationMs),
+  });
 
   constructor(settings) {
     this.#settings = settings;
@@ -66,10 +73,42 @@ class OomHeapdump {
   }
 
   // Takes a snapshot now and resolves to its path; the program runs on.
-  async createHeapSnapshot(path) {
+  createHeapSnapshot(path) {
+    return this.#onDemand.createHeapSnapshot(path);
+  }
+
+  // Resolves to the path; rejects for a file that createHeapSnapshot did not make.
+  deleteHeapSnapshot(path) {
+    return this.#onDemand.heapSnapshots.delete(path);
+  }
+
+  // Those that createHeapSnapshot made; what is left of a danger stays.
+  deleteAllHeapSnapshots() {
+    return this.#onDemand.heapSnapshots.deleteAll();
+  }
+
+  // Records for so many milliseconds and resolves to the path of the profile.
+  createCpuProfile(path, durationMs) {
+    return this.#onDemand.createCpuProfile(path, durationMs);
+  }
+
+  deleteCpuProfile(path) {
+    return this.#onDemand.cpuProfiles.delete(path);
+  }
+
+  deleteAllCpuProfiles() {
+    return this.#onDemand.cpuProfiles.deleteAll();
+  }
+
+  async #takeHeapSnapshot(file) {
     if (!this.#native) throw new Error(`No heap snapshot can be made: ${this.#obstacle}`);
     if (isMainThread) this.#native.setInspectorUrl(inspectorUrl());
-    return this.#native.createHeapSnapshot(path === undefined ? undefined : fileName("path", path));
+    return this.#native.createHeapSnapshot(file);
+  }
+
+  async #recordCpuProfile(file, durationMs) {
+    this.#helper ??= loadNative().helper;
+    return recordCpuProfile({ helper: this.#helper, file, durationMs, inspectorUrl: inspectorUrl() });
   }
 
   async #testNativeMethod() {
@@ -94,6 +133,7 @@ class OomHeapdump {
       memory: memoryForV8(),
     });
     this.#native = addon;
+    this.#helper = helper;
   }
 
   // What stands in the way of a dump as things are now; it may be gone when memory runs out.

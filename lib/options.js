@@ -44,6 +44,13 @@ function integer(option, value, least, most, alternative = "") {
   return number;
 }
 
+// What setTimeout can wait for, in milliseconds.
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+function profileDuration(value) {
+  return integer("durationMs", value, 1, LONGEST_TIMER);
+}
+
 function oneOf(option, value, words) {
   const accepted = words.map((word) => `"${word}"`).join(" or ");
   if (typeof value !== "string") throw argumentType(option, value, accepted);
@@ -51,11 +58,11 @@ function oneOf(option, value, words) {
   return value;
 }
 
-function fileName(option, name) {
+function fileName(option, name, extension = EXTENSION) {
   const accepted = "a non-empty string without null bytes";
   if (typeof name !== "string") throw argumentType(option, name, accepted);
   if (name === "" || name.includes("\0")) throw argumentValue(option, name, accepted);
-  return name.endsWith(EXTENSION) ? name : name + EXTENSION;
+  return name.endsWith(extension) ? name : name + extension;
 }
 
 function argumentType(option, value, accepted) {
@@ -101,4 +108,4 @@ function distance(from, to) {
   return row.at(-1);
 }
 
-module.exports = { fileName, readOptions };
+module.exports = { fileName, profileDuration, readOptions };

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use node_oom_heapdump::command::{self, take};
+use node_oom_heapdump::command::{self, profile, take};
 use node_oom_heapdump::dump::{self, Sink, Written};
 use node_oom_heapdump::frames::{self, FrameError};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
@@ -45,6 +45,7 @@ fn main() -> ExitCode {
     match Command::parse(lexopt::Parser::from_env()) {
         Ok(Command::Dump(request)) => dump(&request),
         Ok(Command::Take(arguments)) => take::run(arguments),
+        Ok(Command::Profile(arguments)) => profile::run(arguments),
         Ok(Command::Print(text)) => command::print(text),
         Err(error) => {
             report(Failure::of_dump(error.to_string()));
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
 enum Command {
     Dump(DumpRequest),
     Take(lexopt::Parser),
+    Profile(lexopt::Parser),
     Print(&'static str),
 }
 
@@ -68,6 +70,7 @@ impl Command {
                 DumpRequest::parse(arguments).map(Command::Dump)
             }
             Some(Value(command)) if command == take::NAME => Ok(Command::Take(arguments)),
+            Some(Value(command)) if command == profile::NAME => Ok(Command::Profile(arguments)),
             Some(Long("help") | Short('h')) => Ok(Command::Print(HELP)),
             Some(Long("version") | Short('V')) => {
                 Ok(Command::Print(concat!(env!("CARGO_PKG_VERSION"), "\n")))

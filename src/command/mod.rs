@@ -1,7 +1,8 @@
-//! The subcommands that people type, one file each: what it is asked, its help, and the lines it writes.
+//! The subcommands, one file each: what it is asked, its help, and the lines it writes.
 //!
-//! Results go to standard output, everything else to standard error. `dump`, which only the addon calls, is not here.
+//! Results go to standard output, everything else to standard error. `dump`, which the addon calls, is in `main.rs`.
 
+pub mod profile;
 mod progress;
 pub mod take;
 
