@@ -1,41 +1,94 @@
-//! What the frozen child tells the helper over their pipe: frames, not bare bytes.
+//! What the frozen process and its child tell the helper over their pipe: frames, not bare bytes.
 //!
-//! A frame is its kind (one byte), the length of its content (four bytes, little-endian) and the content. Chunks of the
-//! snapshot come first; then one *done*, with the number of bytes there must have been, or one *failed*, with the reason.
-//! Only *done* makes a complete file: a pipe that just ends does not. Both ends of the pipe are this file.
+//! A frame is its kind (one byte), the length of its content (four bytes, little-endian) and the content. First come the
+//! metadata, which the process itself writes before it is frozen; then, from the child, the summary of the heap, the chunks of
+//! the snapshot and one *done*, with the counts of what there must have been, or one *failed*, with the reason. Only *done*
+//! makes a complete file: a pipe that just ends does not. Both ends of the pipe are this file.
+//!
+//! A child may end in the middle of a frame. The process then writes [`padding`](FrameWriter::after_a_cut), which completes
+//! whatever frame was cut, and speaks itself: *failed*, or *begin again*, after which another child starts anew.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::heap::Counts;
+use crate::summary::{DumpMetadata, HeapSummary};
 
 /// No frame is longer. A reader that is told of one is not talking to a [`FrameWriter`].
-const LONGEST_CONTENT: usize = 1 << 20;
+const LONGEST_CONTENT: usize = 512 << 10;
 
 const HEAD_BYTES: usize = 5;
-const CHUNK: u8 = 1;
-const DONE: u8 = 2;
-const FAILED: u8 = 3;
+
+/// A single byte without length and content, between frames.
+const PADDING: u8 = 0;
+const METADATA: u8 = 1;
+const SUMMARY: u8 = 2;
+const CHUNK: u8 = 3;
+const DONE: u8 = 4;
+const FAILED: u8 = 5;
+const BEGIN_AGAIN: u8 = 6;
 
 /// Writes the frames of one snapshot. Each call of [`Write::write`] becomes a chunk, so the caller buffers.
 pub struct FrameWriter<W> {
     output: W,
-    bytes: u64,
 }
 
 impl<W: Write> FrameWriter<W> {
-    /// Frames that go to `output`.
+    /// Frames that go to `output`, where no frame was begun.
     pub fn new(output: W) -> FrameWriter<W> {
-        FrameWriter { output, bytes: 0 }
+        FrameWriter { output }
+    }
+
+    /// Frames that go to `output`, where a writer may have ended in the middle of a frame.
+    ///
+    /// # Errors
+    /// Nobody reads any more.
+    pub fn after_a_cut(mut output: W) -> io::Result<FrameWriter<W>> {
+        const STEP: [u8; 4096] = [PADDING; 4096];
+        for _ in 0..(HEAD_BYTES + LONGEST_CONTENT).div_ceil(STEP.len()) {
+            output.write_all(&STEP)?;
+        }
+        Ok(FrameWriter { output })
+    }
+
+    /// Tells who is dumped and why.
+    pub fn metadata(&mut self, metadata: &DumpMetadata) -> io::Result<()> {
+        self.json(METADATA, metadata)
+    }
+
+    /// Tells what the heap holds, before its first node.
+    pub fn summary(&mut self, summary: &HeapSummary) -> io::Result<()> {
+        self.json(SUMMARY, summary)
     }
 
     /// Ends a snapshot that was written wholly.
-    pub fn done(mut self) -> io::Result<()> {
-        let bytes = self.bytes.to_le_bytes();
-        self.frame(DONE, &bytes)
+    pub fn done(mut self, counts: &Counts) -> io::Result<()> {
+        self.json(DONE, counts)
     }
 
     /// Ends a snapshot that will not come, or not wholly.
     pub fn failed(mut self, reason: &str) -> io::Result<()> {
-        let reason = reason.as_bytes();
-        self.frame(FAILED, &reason[..reason.len().min(LONGEST_CONTENT)])
+        self.sentence(FAILED, reason)
+    }
+
+    /// Takes back the summary and the chunks so far, for `reason`: they will be sent anew.
+    pub fn begin_again(mut self, reason: &str) -> io::Result<()> {
+        self.sentence(BEGIN_AGAIN, reason)
+    }
+
+    fn json(&mut self, kind: u8, content: &impl Serialize) -> io::Result<()> {
+        let content = serde_json::to_vec(content)?;
+        if content.len() > LONGEST_CONTENT {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        self.frame(kind, &content)
+    }
+
+    fn sentence(&mut self, kind: u8, sentence: &str) -> io::Result<()> {
+        let sentence = sentence.as_bytes();
+        self.frame(kind, &sentence[..sentence.len().min(LONGEST_CONTENT)])
     }
 
     fn frame(&mut self, kind: u8, content: &[u8]) -> io::Result<()> {
@@ -51,7 +104,6 @@ impl<W: Write> Write for FrameWriter<W> {
         let chunk = &bytes[..bytes.len().min(LONGEST_CONTENT)];
         if !chunk.is_empty() {
             self.frame(CHUNK, chunk)?;
-            self.bytes += chunk.len() as u64;
         }
         Ok(chunk.len())
     }
@@ -59,6 +111,22 @@ impl<W: Write> Write for FrameWriter<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.output.flush()
     }
+}
+
+/// What a reader of frames is told, in this order; only the chunks are certain to come.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// Who is dumped and why.
+    Metadata(Box<DumpMetadata>),
+    /// What the heap holds.
+    Summary(HeapSummary),
+    /// The next bytes of the snapshot.
+    Chunk(&'a [u8]),
+    /// The summary and the chunks so far are void, and come anew.
+    BeginAgain {
+        /// A sentence.
+        reason: String,
+    },
 }
 
 /// Why the frames did not become a snapshot.
@@ -80,36 +148,59 @@ pub enum FrameError {
     Read(#[from] io::Error),
 }
 
-/// Reads the frames of one snapshot and gives its bytes to `write`. It is complete when this returns.
+/// Reads the frames of one snapshot and tells `receive`. The snapshot is complete when this returns its counts.
 ///
 /// # Errors
-/// A [`FrameError`], and whatever `write` returns.
+/// A [`FrameError`], and whatever `receive` returns.
 pub fn read_snapshot<E: From<FrameError>>(
-    mut input: impl Read,
-    mut write: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
+    mut input: impl BufRead,
+    mut receive: impl FnMut(Event<'_>) -> Result<(), E>,
+) -> Result<Counts, E> {
     let mut content = Vec::new();
     let mut bytes = 0;
     loop {
-        let kind = read_frame(&mut input, &mut content)?;
-        match kind {
+        match read_frame(&mut input, &mut content)? {
+            // No whole text ends so. A chunk that was cut is taken back by what follows it.
+            METADATA | SUMMARY | DONE | FAILED | BEGIN_AGAIN if is_cut(&content) => {}
+            METADATA => receive(Event::Metadata(Box::new(parse(&content)?)))?,
+            SUMMARY => receive(Event::Summary(parse(&content)?))?,
             CHUNK => {
                 bytes += content.len() as u64;
-                write(&content)?;
+                receive(Event::Chunk(&content))?;
             }
-            DONE if content == bytes.to_le_bytes() => return Ok(()),
-            DONE => return Err(FrameError::Garbled("bytes are missing").into()),
+            BEGIN_AGAIN => {
+                bytes = 0;
+                let reason = String::from_utf8_lossy(&content).into_owned();
+                receive(Event::BeginAgain { reason })?;
+            }
             FAILED => {
                 let reason = String::from_utf8_lossy(&content).into_owned();
                 return Err(FrameError::Failed(reason).into());
+            }
+            DONE => {
+                let counts: Counts = parse(&content)?;
+                return match counts.bytes == bytes {
+                    true => Ok(counts),
+                    false => Err(FrameError::Garbled("bytes are missing").into()),
+                };
             }
             _ => return Err(FrameError::Garbled("a frame of an unknown kind").into()),
         }
     }
 }
 
+/// Whether a frame of text was completed by padding.
+fn is_cut(content: &[u8]) -> bool {
+    content.last().is_none_or(|&byte| byte == PADDING)
+}
+
+fn parse<T: DeserializeOwned>(content: &[u8]) -> Result<T, FrameError> {
+    serde_json::from_slice(content).map_err(|_| FrameError::Garbled("a frame that cannot be read"))
+}
+
 /// Reads the next frame into `content` and returns its kind.
-fn read_frame(input: &mut impl Read, content: &mut Vec<u8>) -> Result<u8, FrameError> {
+fn read_frame(input: &mut impl BufRead, content: &mut Vec<u8>) -> Result<u8, FrameError> {
+    skip_padding(input)?;
     let mut head = [0; HEAD_BYTES];
     read_exactly(input, &mut head)?;
     let [kind, length @ ..] = head;
@@ -120,6 +211,21 @@ fn read_frame(input: &mut impl Read, content: &mut Vec<u8>) -> Result<u8, FrameE
     content.resize(length, 0);
     read_exactly(input, content)?;
     Ok(kind)
+}
+
+fn skip_padding(input: &mut impl BufRead) -> Result<(), FrameError> {
+    loop {
+        let ahead = match input.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            ahead => ahead?,
+        };
+        let padding = ahead.iter().take_while(|&&byte| byte == PADDING).count();
+        let is_all = padding > 0 && padding == ahead.len();
+        input.consume(padding);
+        if !is_all {
+            return Ok(());
+        }
+    }
 }
 
 fn read_exactly(input: &mut impl Read, buffer: &mut [u8]) -> Result<(), FrameError> {
@@ -134,33 +240,95 @@ fn read_exactly(input: &mut impl Read, buffer: &mut [u8]) -> Result<(), FrameErr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::summary::{ConstructorUse, Reason};
 
-    fn read(stream: &[u8]) -> Result<Vec<u8>, FrameError> {
-        let mut snapshot = Vec::new();
-        read_snapshot(stream, |bytes| {
-            snapshot.extend_from_slice(bytes);
+    /// What a reader was told, the chunks put together.
+    #[derive(Debug, Default, PartialEq)]
+    struct Told {
+        metadata: Vec<DumpMetadata>,
+        summaries: Vec<HeapSummary>,
+        snapshot: Vec<u8>,
+        beginnings: Vec<String>,
+        counts: Counts,
+    }
+
+    fn read(stream: &[u8]) -> Result<Told, FrameError> {
+        let mut told = Told::default();
+        told.counts = read_snapshot(stream, |event| {
+            match event {
+                Event::Metadata(metadata) => told.metadata.push(*metadata),
+                Event::Summary(summary) => told.summaries.push(summary),
+                Event::Chunk(bytes) => told.snapshot.extend_from_slice(bytes),
+                Event::BeginAgain { reason } => {
+                    told.snapshot.clear();
+                    told.beginnings.push(reason);
+                }
+            }
             Ok::<(), FrameError>(())
         })?;
-        Ok(snapshot)
+        Ok(told)
+    }
+
+    const SNAPSHOT: &[u8] = b"{\"snapshot\":{}}";
+
+    fn metadata() -> DumpMetadata {
+        DumpMetadata {
+            reason: Reason::NearHeapLimit,
+            process: 7,
+            exec_argv: vec!["--max-old-space-size=60".into()],
+            ..DumpMetadata::default()
+        }
+    }
+
+    fn summary() -> HeapSummary {
+        let name = "Grün".to_owned();
+        let constructor = ConstructorUse {
+            name,
+            count: 2,
+            bytes: 48,
+        };
+        HeapSummary {
+            nodes: 3,
+            edges: 2,
+            bytes: 64,
+            constructors: vec![constructor],
+        }
+    }
+
+    fn counts(bytes: usize) -> Counts {
+        Counts {
+            nodes: 3,
+            bytes: bytes as u64,
+            ..Counts::default()
+        }
     }
 
     fn begin(stream: &mut Vec<u8>) -> FrameWriter<&mut Vec<u8>> {
         let mut frames = FrameWriter::new(stream);
-        frames.write_all(b"{\"snapshot\":").unwrap();
-        frames.write_all(b"{}}").unwrap();
+        frames.summary(&summary()).unwrap();
+        frames.write_all(&SNAPSHOT[..5]).unwrap();
+        frames.write_all(&SNAPSHOT[5..]).unwrap();
         frames
     }
 
     fn whole_snapshot() -> Vec<u8> {
         let mut stream = Vec::new();
-        begin(&mut stream).done().unwrap();
+        let mut of_the_process = FrameWriter::new(&mut stream);
+        of_the_process.metadata(&metadata()).unwrap();
+        begin(&mut stream).done(&counts(SNAPSHOT.len())).unwrap();
         stream
     }
 
     #[test]
-    fn a_snapshot_reads_as_it_was_written() {
-        let stream = whole_snapshot();
-        assert_eq!(read(&stream).unwrap(), b"{\"snapshot\":{}}");
+    fn what_was_told_reads_as_it_was_written() {
+        let told = Told {
+            metadata: vec![metadata()],
+            summaries: vec![summary()],
+            snapshot: SNAPSHOT.to_vec(),
+            beginnings: vec![],
+            counts: counts(SNAPSHOT.len()),
+        };
+        assert_eq!(read(&whole_snapshot()).unwrap(), told);
     }
 
     #[test]
@@ -169,8 +337,8 @@ mod tests {
         let mut stream = Vec::new();
         let mut frames = FrameWriter::new(&mut stream);
         frames.write_all(&snapshot).unwrap();
-        frames.done().unwrap();
-        assert_eq!(read(&stream).unwrap(), snapshot);
+        frames.done(&counts(snapshot.len())).unwrap();
+        assert_eq!(read(&stream).unwrap().snapshot, snapshot);
     }
 
     #[test]
@@ -194,9 +362,42 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_that_was_cut_anywhere_can_be_begun_again() {
+        let stream = whole_snapshot();
+        let end_of_metadata = HEAD_BYTES + serde_json::to_vec(&metadata()).unwrap().len();
+        for length in end_of_metadata..stream.len() {
+            let mut mended = stream[..length].to_vec();
+            let frames = FrameWriter::after_a_cut(&mut mended).unwrap();
+            frames.begin_again("it crashed").unwrap();
+            begin(&mut mended).done(&counts(SNAPSHOT.len())).unwrap();
+            let told = read(&mended).unwrap();
+            assert_eq!(told.snapshot, SNAPSHOT, "{length}");
+            assert_eq!(told.metadata, [metadata()], "{length}");
+            assert_eq!(told.beginnings, ["it crashed"], "{length}");
+            assert_eq!(told.summaries.last(), Some(&summary()), "{length}");
+        }
+    }
+
+    #[test]
+    fn the_reason_why_a_stream_was_cut_is_heard() {
+        let stream = whole_snapshot();
+        for length in 0..stream.len() {
+            let mut told = stream[..length].to_vec();
+            let frames = FrameWriter::after_a_cut(&mut told).unwrap();
+            frames.failed("it was killed").unwrap();
+            assert!(
+                matches!(read(&told), Err(FrameError::Failed(reason)) if reason == "it was killed"),
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
     fn a_stream_with_bytes_missing_is_not_complete() {
-        let mut stream = whole_snapshot();
-        stream.drain(..HEAD_BYTES + b"{\"snapshot\":".len());
+        let mut stream = Vec::new();
+        begin(&mut stream)
+            .done(&counts(SNAPSHOT.len() + 1))
+            .unwrap();
         assert!(matches!(read(&stream), Err(FrameError::Garbled(_))));
     }
 

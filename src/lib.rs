@@ -32,6 +32,7 @@ pub mod native;
 pub mod native;
 pub mod request;
 pub mod snapshot;
+pub mod summary;
 #[cfg(feature = "addon")]
 pub mod v8;
 #[cfg(feature = "addon")]

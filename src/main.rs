@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use node_oom_heapdump::command::{self, profile, take};
 use node_oom_heapdump::dump::{self, Sink, Written};
-use node_oom_heapdump::frames::{self, FrameError};
+use node_oom_heapdump::frames::{self, Event, FrameError};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
 use node_oom_heapdump::message::{megabytes, tell};
 use node_oom_heapdump::request::{
@@ -142,8 +142,13 @@ impl Dump<'_> {
     }
 
     fn stream_from_frozen_child(&mut self) -> Result<(), Error> {
-        frames::read_snapshot(std::io::stdin().lock(), |chunk| {
-            self.sink.write(chunk).map_err(Error::from)
+        frames::read_snapshot(std::io::stdin().lock(), |event| match event {
+            Event::Metadata(_) | Event::Summary(_) => Ok(()),
+            Event::Chunk(chunk) => self.sink.write(chunk).map_err(Error::from),
+            Event::BeginAgain { reason } => {
+                tell(&reason);
+                self.sink.begin_again().map_err(Error::from)
+            }
         })?;
         self.complete()
     }

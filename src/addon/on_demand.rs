@@ -67,7 +67,9 @@ impl Begun {
     fn begin(armed: &Armed, file: &Path) -> Result<Begun> {
         let mut helper = armed.helper_for(file);
         let begun = match armed.trust.reader() {
-            Some(reader) => reader.begin(&mut helper).map_err(reason)?,
+            Some(reader) => reader
+                .begin(&mut helper, armed.isolate.watch())
+                .map_err(reason)?,
             None => (helper.start(None).map_err(reason)?, None),
         };
         let (helper, child) = begun;

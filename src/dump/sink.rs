@@ -1,7 +1,7 @@
 //! The one way for a snapshot to reach the disk.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::completeness::Completeness;
@@ -71,6 +71,25 @@ impl Sink {
         self.output
             .write_all(chunk)
             .map_err(|source| self.write_error(source))
+    }
+
+    /// Forgets all bytes so far: the snapshot comes anew.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn begin_again(&mut self) -> Result<(), Error> {
+        let file = self.output.get_ref().try_clone();
+        let emptied = file.and_then(|mut file| {
+            file.set_len(0)?;
+            file.rewind()?;
+            Ok(file)
+        });
+        let file = emptied.map_err(|source| self.write_error(source))?;
+        let output = BufWriter::with_capacity(BUFFER_BYTES, file);
+        // What the old one has buffered must not be written.
+        drop(std::mem::replace(&mut self.output, output).into_parts());
+        self.completeness = Completeness::default();
+        Ok(())
     }
 
     /// Gives the snapshot its final name. To be called only when the source has said that it sent everything.
@@ -213,6 +232,19 @@ pub mod tests {
         let mut sink = Sink::create(file)?;
         sink.write(SNAPSHOT)?;
         sink.complete()
+    }
+
+    #[test]
+    fn what_was_written_before_a_new_beginning_is_not_in_the_file() {
+        let folder = Folder::new();
+        let mut sink = Sink::create(&folder.file("x.heapsnapshot")).unwrap();
+        sink.write(&[b'{'; 3 * BUFFER_BYTES / 2]).unwrap();
+        sink.write(b"{cut").unwrap();
+        sink.begin_again().unwrap();
+        sink.write(SNAPSHOT).unwrap();
+        let written = sink.complete().unwrap();
+        assert_eq!(written.bytes, SNAPSHOT.len() as u64);
+        assert_eq!(fs::read(written.file).unwrap(), SNAPSHOT);
     }
 
     #[test]

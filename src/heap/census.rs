@@ -2,9 +2,11 @@
 //! number of edges, which strings it holds, and the names that objects lend each other. It keeps one byte a node.
 
 use super::body::HashTable;
+use super::describe::{Describer, self_size};
 use super::extract::code::CODE_KIND_MASK;
 use super::extract::{EdgeName, EdgeSink, Extractor};
 use super::graph::Graph;
+use super::histogram::Histogram;
 use super::layout::Tag;
 use super::layout::kind::Kind;
 use super::memory::Address;
@@ -94,6 +96,8 @@ pub struct Census {
     pub ephemerons: Vec<EphemeronPair>,
     /// The internalized string with the same text as a name, by its number in its group.
     pub shared_names: FxHashMap<NameId, u32>,
+    /// The objects by constructor.
+    pub histogram: Histogram,
 }
 
 struct Counter<'x, 'm> {
@@ -153,7 +157,12 @@ impl Tags {
 
 impl Census {
     /// Walks the graph.
-    pub fn take<'m>(graph: &Graph<'m>, names: &mut Names, extractor: &Extractor<'_, 'm>) -> Census {
+    pub fn take<'m>(
+        graph: &Graph<'m>,
+        names: &mut Names,
+        describer: &mut Describer,
+        extractor: &Extractor<'_, 'm>,
+    ) -> Census {
         let tags = Tags::new(graph, names);
         let mut census = Census {
             notes: vec![0; graph.count as usize],
@@ -167,6 +176,7 @@ impl Census {
             backing_stores: Vec::new(),
             ephemerons: Vec::new(),
             shared_names: FxHashMap::default(),
+            histogram: Histogram::default(),
         };
         let mut counter = Counter {
             pages: &graph.pages,
@@ -183,6 +193,10 @@ impl Census {
             let edges = (counter.edges - before).min(u64::from(MANY_EDGES)) as u8;
             census.notes[rank] |= edges;
             census.note(graph, names, &tags, rank, &object);
+            let bytes = self_size(graph, &object);
+            census
+                .histogram
+                .count(graph, describer, names, &object, bytes);
         }
         census.edges = counter.edges;
         census.decimals = counter.decimals;

@@ -1,4 +1,4 @@
-//! The type and the name of a node: V8HeapExplorer::AddEntry and what it calls, src/profiler/heap-snapshot-generator.cc.
+//! The type, the name and the size of a node: V8HeapExplorer::AddEntry and what it calls, src/profiler/heap-snapshot-generator.cc.
 
 use super::constructors::CLASS_NAMES;
 use super::graph::Graph;
@@ -6,11 +6,12 @@ use super::layout::kind::Kind;
 use super::memory::Address;
 use super::names::{NameId, Names};
 use super::object::Object;
+use super::text::string_length;
 use crate::snapshot::NodeType;
 use rustc_hash::FxHashMap;
 
 /// A node's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NodeName {
     /// A text that no heap object has.
     Name(NameId),
@@ -150,7 +151,7 @@ impl Describer {
             }
             kind if kind.is_js_object() => (
                 NodeType::Object,
-                self.constructor_name(graph, names, object),
+                self.constructor_name(graph, names, object).0,
             ),
             _ => (
                 system_node_type(graph, object),
@@ -209,7 +210,7 @@ impl Describer {
         names: &mut Names,
         object: &Object<'m>,
     ) -> NodeName {
-        let name = self.constructor_name(graph, names, object);
+        let (name, _) = self.constructor_name(graph, names, object);
         if !graph.layout().snapshot.names_globals {
             return name;
         }
@@ -237,19 +238,19 @@ impl Describer {
         *self.constructor_texts.entry(content).or_insert(text)
     }
 
-    /// `JSReceiver::GetConstructorName`, src/objects/js-objects.cc.
-    fn constructor_name<'m>(
+    /// `JSReceiver::GetConstructorName`, src/objects/js-objects.cc, and whether it holds for all objects of the map.
+    pub fn constructor_name<'m>(
         &mut self,
         graph: &Graph<'m>,
         names: &mut Names,
         object: &Object<'m>,
-    ) -> NodeName {
+    ) -> (NodeName, bool) {
         let slot = (object.shape.map >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 32
             & (REMEMBERED_NAMES - 1);
         if let (map, Some(name)) = self.constructor_names[slot]
             && map == object.shape.map
         {
-            return name;
+            return (name, true);
         }
         let (name, holds_for_map) = match graph.constructor_name(object) {
             Some(found) => (
@@ -268,7 +269,7 @@ impl Describer {
         if holds_for_map {
             self.constructor_names[slot] = (object.shape.map, Some(name));
         }
-        name
+        (name, holds_for_map)
     }
 }
 
@@ -308,4 +309,20 @@ fn system_node_type(graph: &Graph, object: &Object) -> NodeType {
         }
         _ => NodeType::Hidden,
     }
+}
+
+/// `SizeForSnapshot`.
+#[inline]
+pub fn self_size(graph: &Graph, object: &Object) -> u64 {
+    let traits = &graph.layout().snapshot;
+    if traits.read_only_is_free && graph.is_read_only(object.address) {
+        return 0;
+    }
+    let text = match object.kind() {
+        Kind::ExternalString if traits.external_text_counts => {
+            string_length(object) * if object.shape.is_one_byte() { 1 } else { 2 }
+        }
+        _ => 0,
+    };
+    object.size() + text
 }

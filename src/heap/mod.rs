@@ -16,6 +16,7 @@ pub mod export;
 pub mod extract;
 pub mod functions;
 pub mod graph;
+pub mod histogram;
 pub mod layout;
 pub mod locations;
 pub mod mark;
@@ -59,7 +60,7 @@ pub enum HeapError {
 }
 
 /// What a snapshot holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Counts {
     /// Nodes.
     pub nodes: u64,

@@ -1,11 +1,14 @@
 //! What must hold of every snapshot, on heaps that are stored images: whole ones, and ones with a wrong word.
 
+use super::export::Counted;
+use super::graph::Graph;
 use super::layout::Layout;
 use super::memory::{Content, Memory};
 use super::page_numbers::{PageNumbers, SLOTS};
 use super::synthetic::{self, FIRST_OBJECT, HEAP, ISOLATE, Image, MARKED_ELEMENT, smi, strong};
 use super::{Counts, HeapError, write_snapshot};
 use serde_json::Value;
+use std::cmp::Reverse;
 use std::sync::atomic::AtomicU64;
 
 fn snapshot(image: &Image, layout: &'static Layout) -> Result<(Counts, Vec<u8>), HeapError> {
@@ -178,6 +181,46 @@ fn objects_are_written_with_their_properties_and_elements() {
         assert_eq!(
             edge(&nodes, fast, "internal", "elements").name,
             "(object elements)"
+        );
+    }
+}
+
+#[test]
+fn the_summary_says_beforehand_what_the_file_will_hold() {
+    for layout in Layout::ALL {
+        let image = synthetic::heap(layout);
+        let memory = Memory::of_image(&image);
+        let graph = Graph::read(&memory, ISOLATE, layout).unwrap();
+        let mut counted = Counted::new(&graph);
+        let summary = counted.summary();
+        let mut bytes = Vec::new();
+        let slots = slots();
+        let counts = counted
+            .write(PageNumbers::in_slots(&slots), &mut bytes)
+            .unwrap();
+        let nodes = assert_consistent(counts, &bytes);
+        assert_eq!((summary.nodes, summary.edges), (counts.nodes, counts.edges));
+        let size_of = |nodes: &mut dyn Iterator<Item = &NodeView>| {
+            nodes.fold((0, 0), |(count, bytes), node| {
+                (count + 1, bytes + node.self_size)
+            })
+        };
+        assert_eq!(summary.bytes, size_of(&mut nodes.iter()).1);
+        let row = |name| {
+            let row = summary.constructors.iter().find(|row| row.name == name);
+            row.map_or((0, 0), |row| (row.count, row.bytes))
+        };
+        let mut objects = nodes
+            .iter()
+            .filter(|node| node.node_type == "object" && node.name == "Object");
+        assert_eq!(row("Object"), size_of(&mut objects));
+        let mut strings = nodes.iter().filter(|node| node.node_type == "string");
+        assert_eq!(row("(string)"), size_of(&mut strings));
+        assert!(row("Object").0 > 0 && row("(string)").0 > 0);
+        assert!(
+            summary
+                .constructors
+                .is_sorted_by_key(|row| Reverse(row.bytes))
         );
     }
 }

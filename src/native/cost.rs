@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::{DEADLINE, HeapReader, pipe};
 use crate::freeze::{self, Child, Frozen, Terms, Way};
 use crate::monitor::Helper;
+use crate::summary::DumpMetadata;
 
 /// One dump's costs.
 pub struct DumpCost {
@@ -49,7 +50,7 @@ pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<Dum
         let memory = scope.spawn(|| peak_private_memory(helper_process, &is_over));
         let before_freeze = Instant::now();
         let frozen = reader
-            .read_frozen(way, output)
+            .read_frozen(way, output, &DumpMetadata::default())
             .map(|reading| reading.frozen);
         let held = before_freeze.elapsed();
         // In the shared way the child has been reaped by now, in the other way it is after the helper.
@@ -98,7 +99,7 @@ pub fn of_stall(reader: &HeapReader, bare_first: bool) -> Result<(Duration, Dura
 fn time_freeze(reader: &HeapReader) -> Result<Duration, String> {
     let (_frames, output) = pipe().map_err(|error| error.to_string())?;
     let start = Instant::now();
-    let frozen = reader.read_frozen(Way::CopyOnWrite, output);
+    let frozen = reader.read_frozen(Way::CopyOnWrite, output, &DumpMetadata::default());
     let held = start.elapsed();
     frozen.map(|_| held).map_err(|error| error.to_string())
 }
@@ -110,7 +111,7 @@ fn time_freeze(reader: &HeapReader) -> Result<Duration, String> {
 /// A sentence why there is no freeze.
 pub fn beside_frozen_child<R>(reader: &HeapReader, write: impl FnOnce() -> R) -> Result<R, String> {
     let (_frames, output) = pipe().map_err(|error| error.to_string())?;
-    let frozen = reader.read_frozen(Way::CopyOnWrite, output);
+    let frozen = reader.read_frozen(Way::CopyOnWrite, output, &DumpMetadata::default());
     let _frozen = frozen.map_err(|error| error.to_string())?;
     Ok(write())
 }

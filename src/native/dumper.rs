@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{DEADLINE, HeapReader, pipe, trust};
+use super::{DEADLINE, HeapReader, metadata, pipe, trust};
 use crate::freeze::{self, Way};
 use crate::method::InspectorDumper;
+use crate::summary::{DumpMetadata, Reason};
 use crate::watch::{Cause, ChildEnd, Danger, Dumper, Frames, Stage};
 
 /// Freezes the process on the spot. The application goes on, or, where it is about to die anyway, waits and needs no
@@ -21,9 +22,13 @@ impl Dumper for NativeDumper {
         if trust::distrust().is_some() {
             return InspectorDumper.begin(danger);
         }
-        let way = match danger.cause {
-            Cause::Threshold => Way::CopyOnWrite,
-            Cause::NearHeapLimit => Way::Shared,
+        let (way, reason) = match danger.cause {
+            Cause::Threshold => (Way::CopyOnWrite, Reason::Threshold),
+            Cause::NearHeapLimit => (Way::Shared, Reason::NearHeapLimit),
+        };
+        let metadata = DumpMetadata {
+            old_generation_used: Some(danger.used),
+            ..metadata::gather(reason, &danger.watch)
         };
         let watch = Arc::clone(&danger.watch);
         trust::give_way();
@@ -44,7 +49,7 @@ impl Dumper for NativeDumper {
             return;
         }
         // A refusal goes through the pipe to the helper, which reports it.
-        if let Ok(reading) = self.reader.read_frozen(way, output) {
+        if let Ok(reading) = self.reader.read_frozen(way, output, &metadata) {
             let reading: Box<dyn ChildEnd> = Box::new(reading);
             // Where nobody is left to wait for it, the child is ended here.
             let _ = to_monitor.send(reading);

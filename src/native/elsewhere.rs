@@ -2,7 +2,7 @@
 
 use crate::monitor::{Helper, HelperError, RunningHelper};
 use crate::v8::Isolate;
-use crate::watch::{ChildEnd, Dumper};
+use crate::watch::{ChildEnd, Dumper, Watch};
 
 /// A reader that does not exist.
 pub enum HeapReader {}
@@ -25,7 +25,7 @@ impl HeapReader {
         match *self {}
     }
 
-    pub fn begin(&self, _helper: &mut Helper) -> Result<Begun, HelperError> {
+    pub fn begin(&self, _helper: &mut Helper, _watch: &Watch) -> Result<Begun, HelperError> {
         match *self {}
     }
 }

@@ -6,6 +6,7 @@
 pub mod cost;
 mod dumper;
 mod image;
+mod metadata;
 #[cfg(feature = "oracle")]
 pub mod oracle;
 mod shared_slots;
@@ -24,16 +25,18 @@ use std::time::Duration;
 use crate::cgroup;
 use crate::frames::FrameWriter;
 use crate::freeze::{self, Child, FreezeError, Frozen, Pace, Terms, Way};
-use crate::heap::export::export;
+use crate::heap::export::Counted;
 use crate::heap::graph::Graph;
 use crate::heap::layout::Layout;
 use crate::heap::layout::debug_constants::{self, Disagreement};
 use crate::heap::memory::Memory;
 use crate::heap::page_numbers::PageNumbers;
 use crate::heap::self_test::self_test;
+use crate::heap::{Counts, HeapError};
 use crate::monitor::{Helper, HelperError, RunningHelper};
+use crate::summary::{DumpMetadata, Reason};
 use crate::v8::{self, Isolate};
-use crate::watch::{ChildEnd, Dumper};
+use crate::watch::{ChildEnd, Dumper, Watch};
 use dumper::NativeDumper;
 use shared_slots::shared_slots;
 
@@ -126,22 +129,30 @@ impl HeapReader {
     ///
     /// # Errors
     /// When another dump is being made, or the helper cannot be started. A refused clone goes through the pipe to the helper.
-    pub fn begin(&self, helper: &mut Helper) -> Result<Begun, NativeError> {
+    pub fn begin(&self, helper: &mut Helper, watch: &Watch) -> Result<Begun, NativeError> {
         if freeze::is_busy() {
             return Err(FreezeError::Busy.into());
         }
         let (pipe, output) = pipe().map_err(NativeError::Pipe)?;
         let helper = helper.start(Some(pipe))?;
-        let reading = self.read_frozen(Way::CopyOnWrite, output).ok();
+        let metadata = metadata::gather(Reason::Request, watch);
+        let reading = self.read_frozen(Way::CopyOnWrite, output, &metadata).ok();
         Ok((helper, reading.map(|reading| Box::new(reading) as _)))
     }
 
-    /// Freezes the process on the isolate's own thread and has the child write the frames of a snapshot to `output`. In the
-    /// shared way this returns when the child has ended.
+    /// Freezes the process on the isolate's own thread and has the child write the frames of a snapshot to `output`, behind
+    /// the metadata. In the shared way this returns when the child has ended.
     ///
     /// # Errors
     /// When the system allows no clone; `output` has then been told.
-    pub fn read_frozen(&self, way: Way, output: PipeWriter) -> Result<Reading, FreezeError> {
+    pub fn read_frozen(
+        &self,
+        way: Way,
+        output: PipeWriter,
+        metadata: &DumpMetadata,
+    ) -> Result<Reading, FreezeError> {
+        // A helper that is gone reads none of the following either, and is reported where it is waited for.
+        let _ = FrameWriter::new(&output).metadata(metadata);
         let terms = Terms {
             output: output.as_fd(),
             deadline: DEADLINE,
@@ -192,7 +203,7 @@ impl HeapReader {
         let output = ManuallyDrop::new(unsafe { File::from_raw_fd(child.output().as_raw_fd()) });
         let mut frames = FrameWriter::new(&*output);
         match self.write_snapshot(child, stack, &mut frames) {
-            Ok(()) => frames.done().map_err(|error| error.to_string()),
+            Ok(counts) => frames.done(&counts).map_err(|error| error.to_string()),
             Err(reason) => {
                 let told = frames.failed(&reason);
                 told.map_err(|error| format!("{reason}; also, {error}"))
@@ -206,21 +217,23 @@ impl HeapReader {
         child: &mut Child<'_>,
         stack: &Range<usize>,
         frames: &mut FrameWriter<&File>,
-    ) -> Result<(), String> {
+    ) -> Result<Counts, String> {
         let memory = image::memory(child, stack).map_err(|error| {
             format!(
                 "/proc/self/maps cannot be read ({error}); mount /proc, or use the method inspector"
             )
         })?;
         let graph = self.read_heap(&memory)?;
+        let mut counted = Counted::new(&graph);
+        let summary = frames.summary(&counted.summary());
+        summary.map_err(|error| HeapError::Write(error).to_string())?;
         let output = Paced {
             output: frames,
             pace: &mut child.pace,
         };
         let page_numbers = PageNumbers::in_slots(self.page_slots);
-        export(&graph, page_numbers, output)
-            .map(drop)
-            .map_err(|error| error.to_string())
+        let counts = counted.write(page_numbers, output);
+        counts.map_err(|error| error.to_string())
     }
 
     /// Marks the heap and makes sure that what was found is what is there.
@@ -267,7 +280,7 @@ impl ChildEnd for Reading {
 
 /// Tells why there will be no snapshot. A helper that knows already, or is gone, does not read it.
 fn tell_helper(output: &PipeWriter, reason: &str) {
-    let _ = FrameWriter::new(output).failed(reason);
+    let _ = FrameWriter::after_a_cut(output).and_then(|frames| frames.failed(reason));
 }
 
 /// The pipe from the frozen child to the helper.

@@ -6,10 +6,11 @@ mod nodes;
 mod roots;
 mod strings;
 
-use self::roots::{FIRST_GROUP_NODE, group_roots};
+use self::nodes::BACKING_STORE;
+use self::roots::{FIRST_GROUP_NODE, group_roots, root_edge_count};
 use self::strings::{REMEMBERED_KEYS, StringNumbers};
 use super::census::Census;
-use super::describe::Describer;
+use super::describe::{Describer, NodeName};
 use super::extract::Extractor;
 use super::graph::Graph;
 use super::locations::Locator;
@@ -18,37 +19,99 @@ use super::names::Names;
 use super::page_numbers::PageNumbers;
 use super::roots::Root;
 use super::{Counts, HeapError};
-use crate::snapshot::writer::SnapshotWriter;
+use crate::snapshot::writer::{MAX_STRING_CHARACTERS, SnapshotWriter};
+use crate::summary::{ConstructorUse, HeapSummary};
 use std::io::{self, Write};
+
 /// Writes the snapshot of `graph`.
 pub fn export(
     graph: &Graph,
     page_numbers: PageNumbers<'_>,
     output: impl Write,
 ) -> Result<Counts, HeapError> {
-    let mut names = Names::default();
-    let extractor = Extractor::new(graph, &mut names);
-    let describer = Describer::new(&mut names);
-    let roots = group_roots(graph);
-    let census = Census::take(graph, &mut names, &extractor);
-    let writer = SnapshotWriter::new(output, graph.layout().snapshot.format);
-    let strings = StringNumbers::new(&census, &names);
-    let first_node = FIRST_GROUP_NODE + graph.layout().root_groups.len() as u64;
-    let export = Export {
-        graph,
-        census,
-        names,
-        extractor: &extractor,
-        describer,
-        writer,
-        strings,
-        roots,
-        first_node,
-        remembered_keys: vec![(0, 0); REMEMBERED_KEYS],
-        strings_passed: [0; 2],
-        error: None,
-    };
-    export.run(page_numbers).map_err(HeapError::Write)
+    Counted::new(graph).write(page_numbers, output)
+}
+
+/// A graph of which everything is known that the file must know before its first node.
+pub struct Counted<'x, 'm> {
+    graph: &'x Graph<'m>,
+    census: Census,
+    names: Names,
+    extractor: Extractor<'x, 'm>,
+    describer: Describer,
+    roots: Vec<Vec<Root>>,
+}
+
+impl<'x, 'm> Counted<'x, 'm> {
+    /// Walks the graph once.
+    pub fn new(graph: &'x Graph<'m>) -> Self {
+        let mut names = Names::default();
+        let extractor = Extractor::new(graph, &mut names);
+        let mut describer = Describer::new(&mut names);
+        let census = Census::take(graph, &mut names, &mut describer, &extractor);
+        Counted {
+            graph,
+            census,
+            names,
+            extractor,
+            describer,
+            roots: group_roots(graph),
+        }
+    }
+
+    /// What the snapshot will hold.
+    pub fn summary(&mut self) -> HeapSummary {
+        let histogram = std::mem::take(&mut self.census.histogram);
+        let stores = &self.census.backing_stores;
+        let stores = ConstructorUse {
+            name: BACKING_STORE.to_owned(),
+            count: stores.len() as u64,
+            bytes: stores.iter().map(|store| store.length).sum(),
+        };
+        let root_edges = root_edge_count(self.graph, &self.roots);
+        HeapSummary {
+            nodes: self.first_node() + u64::from(self.graph.count) + stores.count,
+            edges: root_edges + self.census.edges,
+            bytes: histogram.bytes() + stores.bytes,
+            constructors: histogram.largest(|name| self.text(name), [stores]),
+        }
+    }
+
+    fn first_node(&self) -> u64 {
+        FIRST_GROUP_NODE + self.roots.len() as u64
+    }
+
+    fn text(&self, name: NodeName) -> String {
+        match name {
+            NodeName::Name(name) => self.names.text(name).to_owned(),
+            NodeName::Text(address) => self.graph.utf8(address, MAX_STRING_CHARACTERS),
+        }
+    }
+
+    /// Writes the snapshot.
+    pub fn write(
+        self,
+        page_numbers: PageNumbers<'_>,
+        output: impl Write,
+    ) -> Result<Counts, HeapError> {
+        let strings = StringNumbers::new(&self.census, &self.names);
+        let first_node = self.first_node();
+        let export = Export {
+            graph: self.graph,
+            census: self.census,
+            names: self.names,
+            extractor: &self.extractor,
+            describer: self.describer,
+            writer: SnapshotWriter::new(output, self.graph.layout().snapshot.format),
+            strings,
+            roots: self.roots,
+            first_node,
+            remembered_keys: vec![(0, 0); REMEMBERED_KEYS],
+            strings_passed: [0; 2],
+            error: None,
+        };
+        export.run(page_numbers).map_err(HeapError::Write)
+    }
 }
 
 struct Export<'x, 'm, W> {
@@ -71,7 +134,7 @@ struct Export<'x, 'm, W> {
 impl<'m, W: Write> Export<'_, 'm, W> {
     fn run(mut self, page_numbers: PageNumbers<'_>) -> io::Result<Counts> {
         let nodes = self.first_native_node() + self.census.backing_stores.len() as u64;
-        let edges = self.root_edge_count() + self.census.edges;
+        let edges = root_edge_count(self.graph, &self.roots) + self.census.edges;
         self.writer.begin(nodes, edges)?;
         self.nodes(page_numbers)?;
         self.writer.begin_edges();

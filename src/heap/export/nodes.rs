@@ -1,7 +1,7 @@
 //! The nodes of the file.
 
 use super::Export;
-use crate::heap::describe::NodeName;
+use crate::heap::describe::{NodeName, self_size};
 use crate::heap::extract::{EdgeName, EdgeSink};
 use crate::heap::graph::Graph;
 use crate::heap::layout::kind::Kind;
@@ -9,10 +9,12 @@ use crate::heap::memory::Address;
 use crate::heap::object::Object;
 use crate::heap::page_numbers::PageNumbers;
 use crate::heap::pages::WORD_BITS;
-use crate::heap::text::string_length;
 use crate::snapshot::writer::Node;
 use crate::snapshot::{EdgeType, NodeType};
 use std::io::{self, Write};
+
+/// The name of the nodes of array buffers' memory.
+pub(super) const BACKING_STORE: &str = "system / JSArrayBufferData";
 
 impl<'m, W: Write> Export<'_, 'm, W> {
     pub(super) fn nodes(&mut self, page_numbers: PageNumbers<'_>) -> io::Result<()> {
@@ -31,7 +33,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
                 rank += 1;
             }
         }
-        let name = self.name_number("system / JSArrayBufferData");
+        let name = self.name_number(BACKING_STORE);
         for store in &self.census.backing_stores {
             // The word behind the owner's first is never an object's first.
             let id = object_id(
@@ -73,7 +75,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             node_type,
             name,
             id,
-            self_size: self.self_size(object),
+            self_size: self_size(self.graph, object),
             edge_count: self.edge_count(rank, Some(object)),
         }
     }
@@ -93,21 +95,6 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             }
         }
         (node_type, name)
-    }
-
-    /// `SizeForSnapshot`.
-    fn self_size(&self, object: &Object<'m>) -> u64 {
-        let traits = &self.graph.layout().snapshot;
-        if traits.read_only_is_free && self.graph.is_read_only(object.address) {
-            return 0;
-        }
-        let text = match object.kind() {
-            Kind::ExternalString if traits.external_text_counts => {
-                string_length(object) * if object.shape.is_one_byte() { 1 } else { 2 }
-            }
-            _ => 0,
-        };
-        object.size() + text
     }
 
     pub(super) fn edge_count(&self, rank: u32, object: Option<&Object<'m>>) -> u64 {

@@ -30,12 +30,48 @@ pub(super) fn group_roots(graph: &Graph) -> Vec<Vec<Root>> {
     groups
 }
 
+/// The number of edges of the root, of the node of all groups and of the groups.
+pub(super) fn root_edge_count(graph: &Graph, roots: &[Vec<Root>]) -> u64 {
+    let groups = roots.len() as u64;
+    let references: u64 = roots.iter().map(|group| group.len() as u64).sum();
+    1 + global_shortcuts(graph).len() as u64 + groups + references
+}
+
+/// What the root leads to besides the groups of roots: the global objects, or from 14.6 on the native contexts.
+fn global_shortcuts(graph: &Graph) -> Vec<u32> {
+    // Not those of `vm` contexts, which only other objects hold.
+    let is_held = |context| {
+        let mut roots = graph.roots.iter();
+        roots.any(|root| root.target == context && !root.is_weak)
+    };
+    let mut targets: Vec<u32> = graph
+        .native_contexts
+        .iter()
+        .filter(|&&context| is_held(context))
+        .filter_map(|&context| {
+            if graph.layout().snapshot.names_globals {
+                return graph.pages.rank_of(context);
+            }
+            let global = graph.object(
+                graph
+                    .object(context)?
+                    .tagged(NATIVE_CONTEXT_GLOBAL)
+                    .strong()?,
+            )?;
+            (global.kind() == Kind::JsGlobalObject).then(|| graph.pages.rank_of(global.address))?
+        })
+        .collect();
+    targets.sort_unstable();
+    targets.dedup();
+    targets
+}
+
 impl<W: Write> Export<'_, '_, W> {
     pub(super) fn synthetic_nodes(&mut self) -> io::Result<()> {
         let empty = self.name_number("");
         let gc_roots = self.name_number("(GC roots)");
         let groups = self.graph.layout().root_groups;
-        let shortcuts = self.global_shortcuts().len() as u64;
+        let shortcuts = global_shortcuts(self.graph).len() as u64;
         let synthetic = |name, node: u64, edge_count| Node {
             node_type: NodeType::Synthetic,
             name,
@@ -56,51 +92,9 @@ impl<W: Write> Export<'_, '_, W> {
         Ok(())
     }
 
-    pub(super) fn root_edge_count(&self) -> u64 {
-        let groups = self.roots.len() as u64;
-        1 + self.global_shortcuts().len() as u64
-            + groups
-            + self
-                .roots
-                .iter()
-                .map(|group| group.len() as u64)
-                .sum::<u64>()
-    }
-
-    /// What the root leads to besides the groups of roots: the global objects, or from 14.6 on the native contexts.
-    fn global_shortcuts(&self) -> Vec<u32> {
-        let graph = self.graph;
-        // Not those of `vm` contexts, which only other objects hold.
-        let is_held = |context| {
-            let mut roots = graph.roots.iter();
-            roots.any(|root| root.target == context && !root.is_weak)
-        };
-        let mut targets: Vec<u32> = graph
-            .native_contexts
-            .iter()
-            .filter(|&&context| is_held(context))
-            .filter_map(|&context| {
-                if graph.layout().snapshot.names_globals {
-                    return graph.pages.rank_of(context);
-                }
-                let global = graph.object(
-                    graph
-                        .object(context)?
-                        .tagged(NATIVE_CONTEXT_GLOBAL)
-                        .strong()?,
-                )?;
-                (global.kind() == Kind::JsGlobalObject)
-                    .then(|| graph.pages.rank_of(global.address))?
-            })
-            .collect();
-        targets.sort_unstable();
-        targets.dedup();
-        targets
-    }
-
     pub(super) fn root_edges(&mut self) -> io::Result<()> {
         self.writer.edge(EdgeType::Element, 1, GC_ROOTS_NODE)?;
-        for (index, rank) in self.global_shortcuts().into_iter().enumerate() {
+        for (index, rank) in global_shortcuts(self.graph).into_iter().enumerate() {
             let name = self.name_number(&(index + 2).to_string());
             self.writer
                 .edge(EdgeType::Shortcut, name, self.first_node + u64::from(rank))?;

@@ -1,0 +1,169 @@
+//! The class histogram: how many objects each constructor has made and how large they are. These are the rows of DevTools'
+//! class list, known before the first node is written.
+//!
+//! A row for each name would take as much memory as a program has names, so there is a bound on the rows; objects of further
+//! names are counted in one row. What tags make of internal arrays is not known yet, so these count as arrays.
+
+use super::describe::{Describer, NodeName};
+use super::graph::Graph;
+use super::layout::kind::Kind;
+use super::memory::Address;
+use super::names::Names;
+use super::object::Object;
+use crate::snapshot::NodeType;
+use crate::summary::{CONSTRUCTORS, ConstructorUse};
+use rustc_hash::FxHashMap;
+use std::cmp::Reverse;
+
+/// The rows of constructors, besides one for each type of node.
+const MOST_ROWS: usize = 1 << 14;
+/// The number of maps whose row is remembered.
+const REMEMBERED_MAPS: usize = 1 << 10;
+
+const NODE_TYPES: usize = NodeType::ObjectShape as usize + 1;
+/// The row of constructors beyond [`MOST_ROWS`]. No node of the heap's objects is synthetic.
+const OTHERS: usize = NodeType::Synthetic as usize;
+
+/// Objects of one constructor.
+#[derive(Debug, Clone, Copy, Default)]
+struct Use {
+    count: u64,
+    bytes: u64,
+}
+
+/// Counts objects by constructor.
+pub struct Histogram {
+    /// One row for each [`NodeType`], then those of `names`.
+    rows: Vec<Use>,
+    names: Vec<NodeName>,
+    row_of_name: FxHashMap<NodeName, usize>,
+    row_of_map: Vec<(Address, usize)>,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Histogram {
+            rows: vec![Use::default(); NODE_TYPES],
+            names: Vec::new(),
+            row_of_name: FxHashMap::default(),
+            row_of_map: vec![(0, 0); REMEMBERED_MAPS],
+        }
+    }
+}
+
+impl Histogram {
+    /// Counts `object`, whose node takes `bytes`.
+    #[inline]
+    pub fn count<'m>(
+        &mut self,
+        graph: &Graph<'m>,
+        describer: &mut Describer,
+        names: &mut Names,
+        object: &Object<'m>,
+        bytes: u64,
+    ) {
+        let map = object.shape.map;
+        let slot =
+            (map >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 32 & (REMEMBERED_MAPS - 1);
+        let row = match self.row_of_map[slot] {
+            (remembered, row) if remembered == map => row,
+            _ => {
+                let (row, holds_for_map) = self.row_of(graph, describer, names, object);
+                if holds_for_map {
+                    self.row_of_map[slot] = (map, row);
+                }
+                row
+            }
+        };
+        self.rows[row].count += 1;
+        self.rows[row].bytes += bytes;
+    }
+
+    /// The row of an object, and whether all objects of its map have the same.
+    fn row_of<'m>(
+        &mut self,
+        graph: &Graph<'m>,
+        describer: &mut Describer,
+        names: &mut Names,
+        object: &Object<'m>,
+    ) -> (usize, bool) {
+        let kind = object.kind();
+        let is_function = matches!(kind, Kind::JsFunction | Kind::JsBoundFunction);
+        if kind.is_js_object() && !is_function && kind != Kind::JsRegExp {
+            let (name, holds_for_map) = describer.constructor_name(graph, names, object);
+            return (self.row_of_name(name), holds_for_map);
+        }
+        match describer.describe(graph, names, object) {
+            (NodeType::Object, name) => (self.row_of_name(name), true),
+            // Symbols of one map may be hidden or not.
+            (node_type, _) => (node_type as usize, kind != Kind::Symbol),
+        }
+    }
+
+    fn row_of_name(&mut self, name: NodeName) -> usize {
+        if let Some(&row) = self.row_of_name.get(&name) {
+            return row;
+        }
+        if self.names.len() == MOST_ROWS {
+            return OTHERS;
+        }
+        let row = self.rows.len();
+        self.rows.push(Use::default());
+        self.names.push(name);
+        self.row_of_name.insert(name, row);
+        row
+    }
+
+    /// The bytes of all objects.
+    pub fn bytes(&self) -> u64 {
+        self.rows.iter().map(|row| row.bytes).sum()
+    }
+
+    /// The [`CONSTRUCTORS`] with the most bytes, largest first. `text` reads a name, `others` are rows that are not of objects.
+    pub fn largest(
+        self,
+        text: impl Fn(NodeName) -> String,
+        others: impl IntoIterator<Item = ConstructorUse>,
+    ) -> Vec<ConstructorUse> {
+        let (of_types, of_names) = self.rows.split_at(NODE_TYPES);
+        let mut largest: Vec<(NodeName, Use)> = self
+            .names
+            .into_iter()
+            .zip(of_names.iter().copied())
+            .collect();
+        largest.sort_unstable_by_key(|(_, row)| Reverse(row.bytes));
+        largest.truncate(CONSTRUCTORS);
+        let row = |name: String, Use { count, bytes }: Use| ConstructorUse { name, count, bytes };
+        let mut rows: Vec<ConstructorUse> = largest
+            .into_iter()
+            .map(|(name, used)| row(text(name), used))
+            .chain(
+                TYPE_ROWS
+                    .map(|(node_type, name)| row(name.to_owned(), of_types[node_type as usize])),
+            )
+            .chain(others)
+            .filter(|row| row.count > 0)
+            .collect();
+        rows.sort_by_key(|row| Reverse(row.bytes));
+        rows.truncate(CONSTRUCTORS);
+        rows
+    }
+}
+
+/// What DevTools calls the nodes of a type that it does not list by name: `JSHeapSnapshotNode.rawName` and `className`.
+const TYPE_ROWS: [(NodeType, &str); 14] = [
+    (NodeType::Hidden, "(system)"),
+    (NodeType::Array, "(array)"),
+    (NodeType::String, "(string)"),
+    (NodeType::Code, "(compiled code)"),
+    (NodeType::Closure, "Function"),
+    (NodeType::RegExp, "RegExp"),
+    (NodeType::Number, "(number)"),
+    (NodeType::Native, "(native)"),
+    (NodeType::Synthetic, "(further constructors)"),
+    (NodeType::ConcatenatedString, "(concatenated string)"),
+    (NodeType::SlicedString, "(sliced string)"),
+    (NodeType::Symbol, "(symbol)"),
+    (NodeType::BigInt, "(bigint)"),
+    (NodeType::ObjectShape, "(object shape)"),
+];
