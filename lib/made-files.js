@@ -2,7 +2,7 @@
 
 // The files of one kind that this module has made, and the only ones that it deletes.
 
-const { rm, unlink } = require("node:fs/promises");
+const { unlink } = require("node:fs/promises");
 const { resolve } = require("node:path");
 
 class MadeFiles {
@@ -25,9 +25,16 @@ class MadeFiles {
   // Deletes all that are still there, and resolves to their paths. What cannot be deleted rejects, after all others are.
   async deleteAll() {
     const files = [...this.#paths];
-    const results = await Promise.allSettled(files.map((file) => rm(file, { force: true })));
-    const failures = results.filter(({ status }) => status === "rejected").map(({ reason }) => reason);
-    files.forEach((file, index) => results[index].status === "fulfilled" && this.#paths.delete(file));
+    const failures = [];
+    const remove = async (file) => {
+      try {
+        await unlink(file);
+      } catch (error) {
+        if (error.code !== "ENOENT") return failures.push(error);
+      }
+      this.#paths.delete(file);
+    };
+    await Promise.all(files.map(remove));
     if (failures.length > 0) throw new AggregateError(failures, failures.map(({ message }) => message).join("; "));
     return files;
   }
