@@ -5,7 +5,10 @@
 // Options in, status out. The watching and the dumping are done natively (src/).
 
 const { accessSync, constants } = require("node:fs");
-const { totalmem } = require("node:os");
+const {
+  totalmem,
+  constants: { signals },
+} = require("node:os");
 const { dirname, resolve } = require("node:path");
 const { runInThisContext } = require("node:vm");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
@@ -33,6 +36,7 @@ class OomHeapdump {
   #native = null;
   #helper = null;
   #obstacle = null;
+  #unwatched = [];
   #onDemand = new OnDemand({
     takeHeapSnapshot: (file) => this.#takeHeapSnapshot(file),
     recordCpuProfile: (file, durationMs) => this.#recordCpuProfile(file, durationMs),
@@ -54,6 +58,7 @@ class OomHeapdump {
     } else if (notNative) {
       warn(`Heap snapshots are made over the inspector: ${notNative}`);
     }
+    this.#unwatched.forEach(warn);
     if (this.status().method === "native") setTimeout(() => this.#testNativeMethod(), SELF_TEST_AFTER_MS).unref();
   }
 
@@ -118,7 +123,7 @@ class OomHeapdump {
 
   #arm() {
     const { addon, helper } = loadNative();
-    addon.arm({
+    this.#unwatched = addon.arm({
       threshold: this.#settings.threshold || undefined,
       file: this.#settings.file,
       port: this.#settings.port,
@@ -128,12 +133,33 @@ class OomHeapdump {
       execArgv: process.execArgv,
       probe: runInThisContext(addon.selfTestProbe(), "node-oom-heapdump/self-test"),
       nodeOptions: process.env.NODE_OPTIONS ?? "",
+      nodeVersion: process.versions.node,
       v8Version: process.versions.v8,
       workerYoungGenerationMb: resourceLimits.maxYoungGenerationSizeMb,
       memory: memoryForV8(),
+      timeout: this.#settings.timeout,
+      maxDumps: this.#settings.maxDumps,
+      cooldown: this.#settings.cooldown,
+      ...(isMainThread && this.#forWholeProcess()),
     });
     this.#native = addon;
     this.#helper = helper;
+    if (isMainThread && this.#settings.signal) this.#keepSignal(this.#settings.signal);
+  }
+
+  // What one thread watches for all. In a worker these options do nothing.
+  #forWholeProcess() {
+    const { rssPercent, rssBytes, signal } = this.#settings;
+    return { rssPercent, rssBytes, signal };
+  }
+
+  // Node replaces the handler of a signal when a program begins or ceases to listen to it.
+  #keepSignal(number) {
+    for (const event of ["newListener", "removeListener"]) {
+      process.on(event, (name) => {
+        if (signals[name] === number) this.#native.chainSignal(number);
+      });
+    }
   }
 
   // What stands in the way of a dump as things are now; it may be gone when memory runs out.

@@ -2,6 +2,7 @@
 
 // Checks the user's options. A mistake is thrown at once, in the words and with the codes of Node's own errors.
 
+const { signals } = require("node:os").constants;
 const { threadId, isMainThread } = require("node:worker_threads");
 
 const EXTENSION = ".heapsnapshot";
@@ -10,6 +11,11 @@ const DEFAULTS = {
   threshold: 75,
   port: 9229,
   method: "auto",
+  rss: false,
+  signal: false,
+  timeout: 300_000,
+  maxDumps: 1,
+  cooldown: 600_000,
   get name() {
     return isMainThread ? `OoM-${process.pid}-${Date.now()}` : `OoM-${process.pid}-${threadId}-${Date.now()}`;
   },
@@ -33,7 +39,62 @@ function readOptions(options = {}) {
     port: integer("port", port, 1, 65535),
     method: oneOf("method", method, ["auto", "native", "inspector"]),
     file: fileName("name", name),
+    ...whenToDump(options),
   };
+}
+
+// Everything that decides when a dump is made, and how long anybody waits for it, but the threshold.
+function whenToDump(options) {
+  const { rss, signal, timeout, maxDumps, cooldown } = { ...DEFAULTS, ...defined(options) };
+  return {
+    ...memoryBound(rss),
+    signal: signal === false ? undefined : signalNumber(signal),
+    timeout: integer("timeout", timeout, 1, LONGEST),
+    maxDumps: integer("maxDumps", maxDumps, 0, 1_000_000),
+    cooldown: integer("cooldown", cooldown, 0, LONGEST),
+  };
+}
+
+// A day. Nobody waits longer for a dump, nor between two of them.
+const LONGEST = 86_400_000;
+
+function defined(options) {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+function memoryBound(rss) {
+  if (rss === false) return {};
+  const accepted = 'a share such as "90%", a number of bytes, or false for none';
+  const isShare = typeof rss === "string" && rss.trim().endsWith("%");
+  const number = isShare ? Number(rss.trim().slice(0, -1) || NaN) : Number(rss || NaN);
+  if (typeof rss !== "string" && typeof rss !== "number") throw argumentType("rss", rss, accepted);
+  if (Number.isNaN(number)) throw argumentValue("rss", rss, accepted);
+  if (number <= 0 || (isShare ? number > 100 : !Number.isSafeInteger(number))) throw outOfRange("rss", rss, accepted);
+  return isShare ? { rssPercent: number } : { rssBytes: number };
+}
+
+// Signals that Node needs, that mean a fault of the program, and that cannot be handled.
+const TAKEN = {
+  SIGUSR1: "Node starts its inspector by it",
+  SIGPROF: "V8's CPU profiler uses it",
+  SIGCHLD: "it tells of the end of child processes",
+  SIGKILL: "it cannot be handled",
+  SIGSTOP: "it cannot be handled",
+  ...Object.fromEntries(
+    ["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGABRT", "SIGIOT", "SIGSYS"].map((name) => [
+      name,
+      "it tells of a fault of the program",
+    ]),
+  ),
+};
+
+function signalNumber(signal) {
+  const accepted = 'the name of a signal such as "SIGUSR2", or false for none';
+  if (typeof signal !== "string") throw argumentType("signal", signal, accepted);
+  if (!Object.hasOwn(signals, signal)) throw argumentValue("signal", signal, accepted);
+  if (Object.hasOwn(TAKEN, signal))
+    throw argumentValue("signal", signal, `${accepted}, and not ${signal}: ${TAKEN[signal]}`);
+  return signals[signal];
 }
 
 function integer(option, value, least, most, alternative = "") {

@@ -17,6 +17,8 @@ pub mod freeze;
 pub mod heap;
 #[cfg(feature = "helper")]
 pub mod inspector;
+#[cfg(feature = "addon")]
+pub mod memory_watch;
 pub mod message;
 #[cfg(feature = "addon")]
 pub mod method;
@@ -31,6 +33,8 @@ pub mod native;
 #[path = "native/elsewhere.rs"]
 pub mod native;
 pub mod request;
+#[cfg(all(feature = "addon", unix))]
+pub mod signal_request;
 pub mod snapshot;
 pub mod summary;
 #[cfg(feature = "addon")]

@@ -28,4 +28,8 @@ impl Dumper for InspectorDumper {
     fn begin(&self, danger: Danger) {
         danger.watch.clone().call_for_dump(danger, None);
     }
+
+    fn needs_javascript(&self) -> bool {
+        true
+    }
 }

@@ -13,17 +13,25 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use napi::bindgen_prelude::{Env, ObjectRef, Result};
+use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 
 use crate::heap;
+use crate::memory_watch;
 use crate::method::Method;
 use crate::monitor::{Helper, Monitor, NoThread};
 use crate::request::InspectorAddress;
+#[cfg(unix)]
+use crate::signal_request;
 use crate::v8::{Isolate, UnsupportedHost};
 use crate::watch::limit::{LimitSources, old_generation_limit};
-use crate::watch::{IsolateWatch, Watch};
+use crate::watch::{
+    IsolateWatch, MemoryBound, Program, Rules, Settings, Watch, answer_on_this_thread,
+    catch_fatal_errors,
+};
 use trust::Trust;
 
 /// What `index.js` knows of the process and of the user's wishes.
@@ -45,6 +53,8 @@ pub struct ArmOptions {
     pub exec_argv: Vec<String>,
     /// `process.env.NODE_OPTIONS`, empty when unset.
     pub node_options: String,
+    /// `process.versions.node`.
+    pub node_version: String,
     /// `process.versions.v8`.
     pub v8_version: String,
     /// The value of the script that [`self_test_probe`] gives.
@@ -53,6 +63,18 @@ pub struct ArmOptions {
     pub worker_young_generation_mb: Option<f64>,
     /// The memory that Node tells V8 of, in bytes.
     pub memory: f64,
+    /// The option `rss` in percent of what the control groups allow; absent for none. Of the main thread only.
+    pub rss_percent: Option<f64>,
+    /// The option `rss` in bytes of this process; absent for none. Of the main thread only.
+    pub rss_bytes: Option<f64>,
+    /// The number of the signal that asks for a dump; absent for none. Of the main thread only.
+    pub signal: Option<i32>,
+    /// How long a dying process is held for its dump, in milliseconds.
+    pub timeout: f64,
+    /// How many dumps are made of a process that is not dying.
+    pub max_dumps: u32,
+    /// The time between such dumps, in milliseconds.
+    pub cooldown: f64,
 }
 
 /// What the watch of this isolate has seen.
@@ -119,14 +141,71 @@ thread_local! {
 /// The inspector's address, process-wide: a worker has no `inspector.url()` of its own.
 static INSPECTOR_URL: Mutex<Option<String>> = Mutex::new(None);
 
-/// Begins to watch the isolate of the calling thread.
+/// Begins to watch the isolate of the calling thread. Returns what cannot be watched, in sentences.
 #[napi]
-pub fn arm(env: Env, options: ArmOptions) -> Result<()> {
-    let thread = options.thread;
-    let armed = watch_this_isolate(options)?;
+pub fn arm(env: Env, options: ArmOptions) -> Result<Vec<String>> {
+    let (thread, rss, signal) = (options.thread, memory_bound(&options), options.signal);
+    let wake = waker(&env)?;
+    let armed = watch_this_isolate(options, wake)?;
     ARMED.with_borrow_mut(|slot| *slot = Some(armed));
     env.add_env_cleanup_hook(thread, disarm)?;
+    let mut failures = Vec::new();
+    let mut note = |failure: Option<String>| failures.extend(failure);
+    note(
+        Isolate::current()
+            .ok()
+            .and_then(|isolate| sentence(catch_fatal_errors(isolate))),
+    );
+    note(rss.and_then(|bound| sentence(memory_watch::start(bound))));
+    note(signal.and_then(|signal| sentence(listen_to(signal))));
+    Ok(failures)
+}
+
+fn sentence(result: std::result::Result<(), impl std::fmt::Display>) -> Option<String> {
+    result.err().map(|error| error.to_string())
+}
+
+/// Puts the signal's handler in front of those that the program has added or removed.
+#[napi]
+pub fn chain_signal(signal: i32) -> Result<()> {
+    #[cfg(unix)]
+    signal_request::chain(signal).map_err(|error| napi::Error::from_reason(error.to_string()))?;
+    #[cfg(not(unix))]
+    let _ = signal;
     Ok(())
+}
+
+#[cfg(unix)]
+fn listen_to(signal: i32) -> std::result::Result<(), signal_request::SignalError> {
+    signal_request::listen(signal)
+}
+
+#[cfg(not(unix))]
+fn listen_to(_signal: i32) -> std::result::Result<(), &'static str> {
+    Err("no signal can ask for a dump on this system: call createHeapSnapshot")
+}
+
+fn memory_bound(options: &ArmOptions) -> Option<MemoryBound> {
+    let bytes = options
+        .rss_bytes
+        .map(|bytes| MemoryBound::Bytes(bytes as u64));
+    options.rss_percent.map(MemoryBound::Percent).or(bytes)
+}
+
+/// Has the event loop of the calling thread look whether a dump was asked for. It keeps no process alive.
+fn waker(env: &Env) -> Result<Box<dyn Fn() + Send + Sync>> {
+    let answer = env.create_function_from_closure::<(), (), _>("answer", |_| {
+        answer_on_this_thread();
+        Ok(())
+    })?;
+    let wake = answer
+        .build_threadsafe_function::<()>()
+        .weak::<true>()
+        .build()?;
+    Ok(Box::new(move || {
+        // An environment that is ending has no dump to make any more.
+        wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+    }))
 }
 
 /// The script whose value the self-test reads back.
@@ -150,7 +229,10 @@ pub fn watch_status() -> Option<WatchStatus> {
     ARMED.with_borrow(|slot| slot.as_ref().map(Armed::status))
 }
 
-fn watch_this_isolate(options: ArmOptions) -> std::result::Result<Armed, ArmError> {
+fn watch_this_isolate(
+    options: ArmOptions,
+    wake: Box<dyn Fn() + Send + Sync>,
+) -> std::result::Result<Armed, ArmError> {
     if ARMED.with_borrow(Option::is_some) {
         return Err(ArmError::Armed);
     }
@@ -165,10 +247,28 @@ fn watch_this_isolate(options: ArmOptions) -> std::result::Result<Armed, ArmErro
         worker_young_generation_mb: options.worker_young_generation_mb,
         memory: options.memory as u64,
     });
-    let watch = Watch::new(options.thread, limit, options.threshold, monitor.alarms());
+    let milliseconds = |milliseconds: f64| Duration::from_millis(milliseconds as u64);
+    let rules = Rules {
+        timeout: milliseconds(options.timeout),
+        max_dumps: options.max_dumps,
+        cooldown: milliseconds(options.cooldown),
+    };
+    let settings = Settings {
+        thread: options.thread,
+        limit,
+        threshold: options.threshold,
+        rules,
+        program: Program {
+            node_version: options.node_version.clone(),
+            v8_version: options.v8_version.clone(),
+            exec_argv: options.exec_argv.clone(),
+            node_options: options.node_options.clone(),
+        },
+    };
+    let watch = Watch::new(settings, monitor.watches());
     let trust = Trust::of(isolate, &options)?;
     let armed = Armed {
-        isolate: ManuallyDrop::new(IsolateWatch::install(isolate, watch, trust.dumper())),
+        isolate: ManuallyDrop::new(IsolateWatch::install(isolate, watch, trust.dumper(), wake)),
         executable: options.helper.into(),
         thread: options.thread,
         file,

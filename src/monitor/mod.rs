@@ -11,10 +11,10 @@ use std::io::PipeReader;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 
 use crate::message::{megabytes, tell};
-use crate::watch::{Alarm, Cause, ChildEnd, Danger, Frames, Stage, Watch};
+use crate::watch::{Alarm, Cause, ChildEnd, Common, Danger, Frames, MemoryBound, Stage, Watch};
 pub use helper::{Helper, HelperError, RunningHelper};
 pub use signals::spawn_without_signals;
 
@@ -28,7 +28,7 @@ type Helpers = Mutex<HashMap<u32, Helper>>;
 /// A handle to the monitor thread of this process.
 #[derive(Clone)]
 pub struct Monitor {
-    alarms: Sender<Alarm>,
+    watches: Common,
     helpers: Arc<Helpers>,
 }
 
@@ -59,14 +59,17 @@ impl Monitor {
         signals::spawn_without_signals("oom-heapdump", move || attend(&alarms, &for_thread))
             .map_err(NoThread::from)?;
         Ok(Self {
-            alarms: sender,
+            watches: Common {
+                alarms: sender,
+                precautions: Arc::default(),
+            },
             helpers,
         })
     }
 
-    /// Where a watch sends its alarms.
-    pub fn alarms(&self) -> Sender<Alarm> {
-        self.alarms.clone()
+    /// What the watches of this process share.
+    pub fn watches(&self) -> Common {
+        self.watches.clone()
     }
 
     /// Keeps `helper` ready for the isolate of `thread`, in place of an earlier one.
@@ -127,6 +130,13 @@ fn make_dump(watch: &Watch, frames: Option<Frames>, helpers: &Helpers) {
             if !error.was_told() {
                 tell(&error.to_string());
             }
+            if let Some(last) = watch.outcome().files.last() {
+                tell(&format!(
+                    "the last complete heap snapshot of {} is {}",
+                    describe_isolate(watch),
+                    last.display()
+                ));
+            }
             watch.dump_failed(error.to_string());
         }
     }
@@ -175,21 +185,52 @@ fn start_helper(
 }
 
 fn describe_danger(danger: &Danger) -> String {
-    let Danger { watch, cause, used } = danger;
-    let used = *used;
-    let percent = (u128::from(used) * 100 / u128::from(watch.limit.max(1))) as u64;
-    let heap = format!(
-        "the old generation of {} holds {} MB of its limit of {} MB ({percent} %)",
-        describe_isolate(watch),
-        megabytes(used),
-        megabytes(watch.limit),
+    let Danger { watch, cause, .. } = danger;
+    let heap = describe_share(
+        &format!("the old generation of {}", describe_isolate(watch)),
+        danger.used,
+        "its limit of",
+        watch.limit,
     );
-    match (cause, watch.threshold) {
-        (Cause::Threshold, Some(threshold)) => {
-            format!("{heap}, above the threshold of {threshold} %: taking a heap snapshot")
+    let why = match cause {
+        Cause::Threshold => {
+            let threshold = watch.threshold.unwrap_or_default();
+            format!("{heap}, above the threshold of {threshold} %")
         }
-        _ => format!("{heap} and V8 is about to give up: taking a heap snapshot"),
+        Cause::NearHeapLimit => format!("{heap} and V8 is about to give up"),
+        Cause::OutOfMemory { location } if location.is_empty() => {
+            format!("{heap} and V8 has given up")
+        }
+        Cause::OutOfMemory { location } => format!("{heap} and V8 has given up ({location})"),
+        Cause::Memory { used, limit, bound } => describe_memory(watch, *used, *limit, *bound),
+        Cause::Signal => format!("{} was asked by a signal", describe_isolate(watch)),
+    };
+    format!("{why}: taking a heap snapshot")
+}
+
+fn describe_memory(watch: &Watch, used: u64, limit: u64, bound: MemoryBound) -> String {
+    match bound {
+        MemoryBound::Percent(percent) => {
+            let group = format!("the control group of {}", describe_isolate(watch));
+            let share = describe_share(&group, used, "its limit of", limit);
+            format!("{share}, above rss: \"{percent}%\"")
+        }
+        MemoryBound::Bytes(_) => format!(
+            "{} holds {} MB of memory, above rss: {} MB",
+            describe_isolate(watch),
+            megabytes(used),
+            megabytes(limit)
+        ),
     }
+}
+
+fn describe_share(who: &str, used: u64, limit_is: &str, limit: u64) -> String {
+    let percent = (u128::from(used) * 100 / u128::from(limit.max(1))) as u64;
+    format!(
+        "{who} holds {} MB of {limit_is} {} MB ({percent} %)",
+        megabytes(used),
+        megabytes(limit)
+    )
 }
 
 fn describe_giving_up(watch: &Watch, granted: u64) -> String {

@@ -50,7 +50,7 @@ pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<Dum
         let memory = scope.spawn(|| peak_private_memory(helper_process, &is_over));
         let before_freeze = Instant::now();
         let frozen = reader
-            .read_frozen(way, output, &DumpMetadata::default())
+            .read_frozen(way, output, &DumpMetadata::default(), DEADLINE)
             .map(|reading| reading.frozen);
         let held = before_freeze.elapsed();
         // In the shared way the child has been reaped by now, in the other way it is after the helper.
@@ -99,7 +99,7 @@ pub fn of_stall(reader: &HeapReader, bare_first: bool) -> Result<(Duration, Dura
 fn time_freeze(reader: &HeapReader) -> Result<Duration, String> {
     let (_frames, output) = pipe().map_err(|error| error.to_string())?;
     let start = Instant::now();
-    let frozen = reader.read_frozen(Way::CopyOnWrite, output, &DumpMetadata::default());
+    let frozen = reader.read_frozen(Way::CopyOnWrite, output, &DumpMetadata::default(), DEADLINE);
     let held = start.elapsed();
     frozen.map(|_| held).map_err(|error| error.to_string())
 }
@@ -111,7 +111,7 @@ fn time_freeze(reader: &HeapReader) -> Result<Duration, String> {
 /// A sentence why there is no freeze.
 pub fn beside_frozen_child<R>(reader: &HeapReader, write: impl FnOnce() -> R) -> Result<R, String> {
     let (_frames, output) = pipe().map_err(|error| error.to_string())?;
-    let frozen = reader.read_frozen(Way::CopyOnWrite, output, &DumpMetadata::default());
+    let frozen = reader.read_frozen(Way::CopyOnWrite, output, &DumpMetadata::default(), DEADLINE);
     let _frozen = frozen.map_err(|error| error.to_string())?;
     Ok(write())
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{DEADLINE, HeapReader, metadata, pipe, trust};
+use super::{HeapReader, metadata, pipe, trust};
 use crate::freeze::{self, Way};
 use crate::method::InspectorDumper;
-use crate::summary::{DumpMetadata, Reason};
-use crate::watch::{Cause, ChildEnd, Danger, Dumper, Frames, Stage};
+use crate::summary::Reason;
+use crate::watch::{Cause, ChildEnd, Danger, Dumper, Frames, Meanwhile, Stage};
 
 /// Freezes the process on the spot. The application goes on, or, where it is about to die anyway, waits and needs no
 /// memory for copies.
@@ -22,21 +22,19 @@ impl Dumper for NativeDumper {
         if trust::distrust().is_some() {
             return InspectorDumper.begin(danger);
         }
-        let (way, reason) = match danger.cause {
-            Cause::Threshold => (Way::CopyOnWrite, Reason::Threshold),
-            Cause::NearHeapLimit => (Way::Shared, Reason::NearHeapLimit),
+        let way = match danger.meanwhile {
+            Meanwhile::GoesOn | Meanwhile::OtherThreadWaits => Way::CopyOnWrite,
+            Meanwhile::Waits => Way::Shared,
         };
-        let metadata = DumpMetadata {
-            old_generation_used: Some(danger.used),
-            ..metadata::gather(reason, &danger.watch)
-        };
+        let metadata = metadata::gather(reason_of(&danger.cause), &danger.watch);
+        let deadline = Instant::now() + danger.watch.rules.timeout;
         let watch = Arc::clone(&danger.watch);
         trust::give_way();
         if freeze::is_busy() {
-            match danger.cause {
+            match danger.meanwhile {
                 // The next collection tries again.
-                Cause::Threshold => return watch.dump.set(Stage::Idle),
-                Cause::NearHeapLimit => wait_for_turn(),
+                Meanwhile::GoesOn => return watch.withdraw(),
+                Meanwhile::Waits | Meanwhile::OtherThreadWaits => wait_for_turn(deadline),
             }
         }
         let Ok((pipe, output)) = pipe() else {
@@ -49,18 +47,32 @@ impl Dumper for NativeDumper {
             return;
         }
         // A refusal goes through the pipe to the helper, which reports it.
-        if let Ok(reading) = self.reader.read_frozen(way, output, &metadata) {
+        let time = deadline.saturating_duration_since(Instant::now());
+        if let Ok(reading) = self.reader.read_frozen(way, output, &metadata, time) {
             let reading: Box<dyn ChildEnd> = Box::new(reading);
             // Where nobody is left to wait for it, the child is ended here.
             let _ = to_monitor.send(reading);
         }
     }
+
+    fn needs_javascript(&self) -> bool {
+        trust::distrust().is_some()
+    }
+}
+
+fn reason_of(cause: &Cause) -> Reason {
+    match cause {
+        Cause::Threshold => Reason::Threshold,
+        Cause::NearHeapLimit => Reason::NearHeapLimit,
+        Cause::OutOfMemory { .. } => Reason::OutOfMemory,
+        Cause::Memory { .. } => Reason::Rss,
+        Cause::Signal => Reason::Signal,
+    }
 }
 
 /// A process has one frozen child at a time. This isolate has nothing left to do but to wait until another dump is made.
-fn wait_for_turn() {
+fn wait_for_turn(deadline: Instant) {
     const PAUSE: Duration = Duration::from_millis(5);
-    let deadline = Instant::now() + DEADLINE;
     while freeze::is_busy() && Instant::now() < deadline {
         thread::sleep(PAUSE);
     }

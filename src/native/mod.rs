@@ -136,12 +136,13 @@ impl HeapReader {
         let (pipe, output) = pipe().map_err(NativeError::Pipe)?;
         let helper = helper.start(Some(pipe))?;
         let metadata = metadata::gather(Reason::Request, watch);
-        let reading = self.read_frozen(Way::CopyOnWrite, output, &metadata).ok();
+        let reading = self.read_frozen(Way::CopyOnWrite, output, &metadata, DEADLINE);
+        let reading = reading.ok();
         Ok((helper, reading.map(|reading| Box::new(reading) as _)))
     }
 
     /// Freezes the process on the isolate's own thread and has the child write the frames of a snapshot to `output`, behind
-    /// the metadata. In the shared way this returns when the child has ended.
+    /// the metadata. In the shared way this returns when the child has ended. After `deadline` the child is ended.
     ///
     /// # Errors
     /// When the system allows no clone; `output` has then been told.
@@ -150,12 +151,13 @@ impl HeapReader {
         way: Way,
         output: PipeWriter,
         metadata: &DumpMetadata,
+        deadline: Duration,
     ) -> Result<Reading, FreezeError> {
         // A helper that is gone reads none of the following either, and is reported where it is waited for.
         let _ = FrameWriter::new(&output).metadata(metadata);
         let terms = Terms {
             output: output.as_fd(),
-            deadline: DEADLINE,
+            deadline,
             background: (way == Way::CopyOnWrite).then_some(self.background),
         };
         let stack = stack::of_this_thread();

@@ -4,8 +4,8 @@ use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 
 use super::symbols::{
-    Functions, GcCallback, HeapSpaceStatistics, HeapStatistics, NearHeapLimitCallback, RawIsolate,
-    UnsupportedHost,
+    Functions, GcCallback, HeapSpaceStatistics, HeapStatistics, InterruptCallback,
+    NearHeapLimitCallback, RawIsolate, UnsupportedHost,
 };
 
 /// `kGCTypeMarkSweepCompact` (v8-callbacks.h), unchanged from V8 10.2 to 14.6. Epilogues of incremental marking (8) run
@@ -28,11 +28,50 @@ pub struct OldGenerationUse {
     pub committed: u64,
 }
 
+/// A space of the heap, in bytes.
+#[derive(Debug, Clone)]
+pub struct HeapSpaceUse {
+    /// `old_space`, `large_object_space`, …
+    pub name: String,
+    /// Taken from the system.
+    pub size: u64,
+    /// In objects.
+    pub used: u64,
+    /// Resident.
+    pub physical: u64,
+}
+
 /// The isolate of the thread that made this value. All methods must be called on that thread.
 #[derive(Clone, Copy)]
 pub struct Isolate {
     raw: NonNull<RawIsolate>,
     functions: &'static Functions,
+}
+
+/// An isolate, as another thread may use it.
+pub struct RemoteIsolate(Isolate);
+
+// SAFETY: the one method is allowed on any thread.
+unsafe impl Send for RemoteIsolate {}
+// SAFETY: as above.
+unsafe impl Sync for RemoteIsolate {}
+
+impl RemoteIsolate {
+    /// Where V8 keeps it.
+    pub fn address(&self) -> usize {
+        self.0.address()
+    }
+
+    /// Has V8 call `callback` on the isolate's thread as soon as it runs JavaScript. No JavaScript may run in the callback.
+    /// An idle isolate calls it when it wakes, and one in a long built-in function when that has ended.
+    ///
+    /// # Safety
+    /// The isolate must not have ended.
+    pub unsafe fn request_interrupt(&self, callback: InterruptCallback) {
+        let Isolate { raw, functions } = self.0;
+        // SAFETY: the caller vouches for the isolate; V8 takes a lock of its own (`Isolate::RequestInterrupt`).
+        unsafe { (functions.request_interrupt)(raw.as_ptr(), callback, std::ptr::null_mut()) }
+    }
 }
 
 impl Isolate {
@@ -44,6 +83,15 @@ impl Isolate {
         NonNull::new(raw)
             .map(|raw| Self { raw, functions })
             .ok_or(UnsupportedHost::NoIsolate)
+    }
+
+    pub(super) fn raw(&self) -> *mut RawIsolate {
+        self.raw.as_ptr()
+    }
+
+    /// What other threads may do with it.
+    pub fn remote(&self) -> RemoteIsolate {
+        RemoteIsolate(*self)
     }
 
     /// Where V8 keeps it.
@@ -159,6 +207,28 @@ impl Isolate {
         unsafe { (self.functions.low_memory_notification)(self.raw.as_ptr()) }
     }
 
+    /// Bytes outside of the heap that its objects hold.
+    pub fn external_memory(&self) -> u64 {
+        self.heap_statistics().external_memory() as u64
+    }
+
+    /// All spaces of the heap.
+    pub fn heap_spaces(&self) -> Vec<HeapSpaceUse> {
+        (0..self.number_of_heap_spaces())
+            .map(|index| {
+                let space = self.heap_space_statistics(index);
+                HeapSpaceUse {
+                    name: space
+                        .name()
+                        .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+                    size: space.size as u64,
+                    used: space.used as u64,
+                    physical: space.physical as u64,
+                }
+            })
+            .collect()
+    }
+
     fn heap_statistics(&self) -> HeapStatistics {
         let mut statistics = HeapStatistics::zeroed();
         // SAFETY: the isolate is alive and the buffer is larger than V8's structure.
@@ -181,8 +251,6 @@ impl Isolate {
     }
 
     fn has_name(&self, index: usize, name: &CStr) -> bool {
-        let found = self.heap_space_statistics(index).name;
-        // SAFETY: a name that is not null is a C string that V8 never frees (`Heap::GetSpaceName`).
-        !found.is_null() && unsafe { CStr::from_ptr(found) } == name
+        self.heap_space_statistics(index).name() == Some(name)
     }
 }

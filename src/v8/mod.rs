@@ -3,10 +3,13 @@
 //!
 //! It knows isolates, their statistics and their callbacks; it must not know what a dump is.
 
+mod fatal_error;
 mod isolate;
 mod symbols;
 
-pub use isolate::{Isolate, OldGenerationUse, YoungSpaces};
+pub use fatal_error::{FatalError, NoFatalError, OutOfMemoryCallback, OutOfMemoryDetails};
+pub use isolate::{HeapSpaceUse, Isolate, OldGenerationUse, RemoteIsolate, YoungSpaces};
 pub use symbols::{
-    GcCallback, NearHeapLimitCallback, RawIsolate, UnsupportedHost, debug_constants,
+    GcCallback, InterruptCallback, NearHeapLimitCallback, RawIsolate, UnsupportedHost,
+    debug_constants,
 };

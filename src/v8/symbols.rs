@@ -4,7 +4,7 @@
 //! host (Bun, Deno) has no V8 of its own. The mangled names are the same from V8 10.2 to 14.6: read from the symbol tables
 //! of the official Node binaries (`nm -D`; the Windows names from the export table of `node.exe`).
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::sync::OnceLock;
 
 /// The class `v8::Isolate`. Only its address is ever used.
@@ -18,6 +18,9 @@ pub type GcCallback = unsafe extern "C" fn(*mut RawIsolate, u32, u32, *mut c_voi
 
 /// `v8::NearHeapLimitCallback`: data, current limit, initial limit, all in bytes; returns the new limit.
 pub type NearHeapLimitCallback = unsafe extern "C" fn(*mut c_void, usize, usize) -> usize;
+
+/// `v8::InterruptCallback`: isolate, data.
+pub type InterruptCallback = unsafe extern "C" fn(*mut RawIsolate, *mut c_void);
 
 /// `v8::HeapStatistics` (v8-statistics.h): nine `size_t`, a padded `bool`, four or five `size_t`. The buffer is larger than
 /// any version's structure, so V8 may add fields behind those that are read here.
@@ -42,6 +45,11 @@ impl HeapStatistics {
         self.words[4]
     }
 
+    /// `external_memory`: bytes outside of the heap that its objects hold.
+    pub fn external_memory(&self) -> usize {
+        self.words[7]
+    }
+
     /// `heap_size_limit`: the largest old generation plus three of the largest semi-space (`Heap::MaxReserved`, heap.cc).
     pub fn heap_size_limit(&self) -> usize {
         self.words[5]
@@ -51,14 +59,14 @@ impl HeapStatistics {
 /// `v8::HeapSpaceStatistics` (v8-statistics.h), five words in all versions.
 #[repr(C)]
 pub struct HeapSpaceStatistics {
-    /// `space_name`, a string that V8 never frees.
-    pub name: *const c_char,
+    name: *const c_char,
     /// `space_size`: bytes committed.
     pub size: usize,
     /// `space_used_size`: bytes in objects.
     pub used: usize,
     available: usize,
-    physical: usize,
+    /// `physical_space_size`: bytes resident.
+    pub physical: usize,
 }
 
 impl HeapSpaceStatistics {
@@ -71,6 +79,12 @@ impl HeapSpaceStatistics {
             available: 0,
             physical: 0,
         }
+    }
+
+    /// `space_name`.
+    pub fn name(&self) -> Option<&'static CStr> {
+        // SAFETY: a name that is not null is a C string that V8 never frees (`Heap::GetSpaceName`).
+        (!self.name.is_null()).then(|| unsafe { CStr::from_ptr(self.name) })
     }
 }
 
@@ -137,6 +151,9 @@ v8_functions! {
     automatically_restore_initial_heap_limit: "_ZN2v87Isolate36AutomaticallyRestoreInitialHeapLimitEd",
         "?AutomaticallyRestoreInitialHeapLimit@Isolate@v8@@QEAAXN@Z",
         fn(*mut RawIsolate, f64);
+    request_interrupt: "_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_",
+        "?RequestInterrupt@Isolate@v8@@QEAAXP6AXPEAV12@PEAX@Z1@Z",
+        fn(*mut RawIsolate, InterruptCallback, *mut c_void);
     low_memory_notification: "_ZN2v87Isolate21LowMemoryNotificationEv",
         "?LowMemoryNotification@Isolate@v8@@QEAAXXZ",
         fn(*mut RawIsolate);
@@ -171,7 +188,7 @@ pub fn debug_constants() -> impl Fn(&str) -> Option<i32> {
 }
 
 /// The running program and the libraries it has loaded, where V8 may be one of them (`libnode.so`).
-struct Program {
+pub(super) struct Program {
     #[cfg(unix)]
     library: libloading::os::unix::Library,
     #[cfg(windows)]
@@ -179,7 +196,7 @@ struct Program {
 }
 
 impl Program {
-    fn open() -> Result<Self, UnsupportedHost> {
+    pub(super) fn open() -> Result<Self, UnsupportedHost> {
         #[cfg(unix)]
         let library = libloading::os::unix::Library::this();
         #[cfg(windows)]
@@ -190,7 +207,10 @@ impl Program {
 
     /// # Safety
     /// `F` must be a function pointer of the signature that `symbol` names.
-    unsafe fn function<F: Copy>(&self, symbol: &'static str) -> Result<F, UnsupportedHost> {
+    pub(super) unsafe fn function<F: Copy>(
+        &self,
+        symbol: &'static str,
+    ) -> Result<F, UnsupportedHost> {
         // SAFETY: the caller vouches for the signature; the program itself is never unloaded.
         let found = unsafe { self.library.get::<F>(symbol) };
         found

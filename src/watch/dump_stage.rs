@@ -1,9 +1,9 @@
 //! How far the dump of one isolate has come: one word that the isolate's thread and the monitor share.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-/// The stages in their order. `Failed` may go back to `Requested`, once.
+/// The stages in their order. From the last two, the next dump goes back to `Requested`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Stage {
@@ -40,14 +40,12 @@ impl Stage {
 /// The stage of an isolate's dump.
 pub struct DumpStage {
     word: AtomicU8,
-    repeated: AtomicBool,
 }
 
 impl Default for DumpStage {
     fn default() -> Self {
         Self {
             word: AtomicU8::new(Stage::Idle as u8),
-            repeated: AtomicBool::new(false),
         }
     }
 }
@@ -63,34 +61,33 @@ impl DumpStage {
         self.word.store(stage as u8, Ordering::Release);
     }
 
-    /// Claims the first dump. True for exactly one caller.
-    pub fn claim(&self) -> bool {
-        self.advance(Stage::Idle, Stage::Requested)
+    /// Whether a dump is being made.
+    pub fn is_at_work(&self) -> bool {
+        match self.get() {
+            Stage::Requested | Stage::Connected | Stage::Frozen => true,
+            Stage::Idle | Stage::Complete | Stage::Failed => false,
+        }
     }
 
-    /// Claims the dump at the limit: the first one, or one repetition of a dump that failed earlier (its disk may have room
-    /// again, its inspector may be open by now).
-    pub fn claim_last_chance(&self) -> bool {
-        self.claim()
-            || (self.get() == Stage::Failed
-                && !self.repeated.swap(true, Ordering::AcqRel)
-                && self.advance(Stage::Failed, Stage::Requested))
+    /// Claims the next dump. True for exactly one caller, and for none while a dump is being made.
+    pub fn claim(&self) -> bool {
+        let stage = self.get();
+        !self.is_at_work() && self.advance(stage, Stage::Requested)
     }
 
     /// Waits until the helper is connected or has ended, at most `patience`. The helper needs nothing of this thread until
     /// then, and each millisecond saved here is memory that the isolate does not eat up meanwhile.
     pub fn wait_for_connection(&self, patience: Duration) {
-        self.wait_while(Stage::Requested, patience);
+        self.wait_while(Stage::Requested, Instant::now() + patience);
     }
 
-    /// Waits until the dump from the frozen image is complete or has failed, at most `patience`.
-    pub fn wait_for_frozen_child(&self, patience: Duration) {
-        self.wait_while(Stage::Frozen, patience);
+    /// Waits until the dump from the frozen image is complete or has failed, at most until `deadline`.
+    pub fn wait_for_frozen_child(&self, deadline: Instant) {
+        self.wait_while(Stage::Frozen, deadline);
     }
 
-    fn wait_while(&self, stage: Stage, patience: Duration) {
+    fn wait_while(&self, stage: Stage, deadline: Instant) {
         const PAUSE: Duration = Duration::from_micros(500);
-        let deadline = Instant::now() + patience;
         while self.get() == stage && Instant::now() < deadline {
             std::thread::sleep(PAUSE);
         }
@@ -112,27 +109,25 @@ mod tests {
         let stage = DumpStage::default();
         assert!(stage.claim());
         assert!(!stage.claim());
-        assert!(!stage.claim_last_chance());
         assert_eq!(stage.get(), Stage::Requested);
     }
 
     #[test]
-    fn a_failed_dump_is_repeated_once_at_the_limit() {
-        let stage = DumpStage::default();
-        assert!(stage.claim());
-        stage.set(Stage::Failed);
-        assert!(!stage.claim());
-        assert!(stage.claim_last_chance());
-        stage.set(Stage::Failed);
-        assert!(!stage.claim_last_chance());
+    fn while_a_dump_is_made_no_other_is_claimed() {
+        for at_work in [Stage::Requested, Stage::Connected, Stage::Frozen] {
+            let stage = DumpStage::default();
+            stage.set(at_work);
+            assert!(!stage.claim(), "{at_work:?}");
+        }
     }
 
     #[test]
-    fn a_complete_dump_is_not_repeated() {
-        let stage = DumpStage::default();
-        assert!(stage.claim());
-        stage.set(Stage::Complete);
-        assert!(!stage.claim_last_chance());
+    fn after_a_dump_the_next_one_can_be_claimed() {
+        for over in [Stage::Complete, Stage::Failed] {
+            let stage = DumpStage::default();
+            stage.set(over);
+            assert!(stage.claim(), "{over:?}");
+        }
     }
 
     #[test]

@@ -5,64 +5,62 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::extension::{Extension, parting_limit};
-use super::{Alarm, Cause, Danger, Dumper, Stage, Watch};
+use super::isolates::WatchedIsolate;
+use super::policy::{self, Meanwhile, MemoryLeft};
+use super::{Alarm, Cause, Dumper, Stage, Watch};
 use crate::v8::{Isolate, RawIsolate, YoungSpaces};
 
 /// How long one near-heap-limit call waits for the helper to reach the inspector. The helper takes a few milliseconds;
 /// the rest is for a machine under load.
 const CONNECTION_PATIENCE: Duration = Duration::from_millis(2000);
 
-/// How long a process that is about to die waits for the dump from its frozen image.
-const FROZEN_PATIENCE: Duration = Duration::from_millis(300_000);
-
-/// A raised limit is taken back when the heap falls below this share of the limit it began with.
-const RESTORE_SHARE: f64 = 0.9;
-
-/// Node's `threadId` of the main thread.
-const MAIN_THREAD: u32 = 0;
+/// A heap below this share of its limit has recovered: V8 takes a raised limit back, and the next near-heap-limit call is a new
+/// danger.
+const RECOVERED_SHARE: f64 = 0.9;
 
 /// A watch bound to its isolate: the callbacks are installed as long as this value lives.
 pub struct IsolateWatch {
-    watch: Arc<Watch>,
-    dumper: Box<dyn Dumper>,
+    shared: Arc<WatchedIsolate>,
     isolate: Isolate,
     young: YoungSpaces,
     extension: Cell<Extension>,
     installed_near_heap_limit: Cell<bool>,
+    was_near_heap_limit: Cell<bool>,
     settling: Cell<bool>,
     settled_limit: Cell<u64>,
 }
 
 impl IsolateWatch {
     /// Installs the callbacks on the isolate of this thread. The value must be dropped on this thread, before the isolate
-    /// ends, or never.
-    pub fn install(isolate: Isolate, watch: Arc<Watch>, dumper: Box<dyn Dumper>) -> Box<Self> {
+    /// ends, or never. `wake` has the isolate's event loop call [`super::answer_on_this_thread`] soon.
+    pub fn install(
+        isolate: Isolate,
+        watch: Arc<Watch>,
+        dumper: Box<dyn Dumper>,
+        wake: Box<dyn Fn() + Send + Sync>,
+    ) -> Box<Self> {
         let this = Box::new(Self {
-            watch,
-            dumper,
+            shared: WatchedIsolate::register(isolate, watch, dumper, wake),
             isolate,
             young: isolate.young_spaces(),
             extension: Cell::default(),
-            installed_near_heap_limit: Cell::new(true),
+            installed_near_heap_limit: Cell::new(false),
+            was_near_heap_limit: Cell::new(false),
             settling: Cell::new(false),
             settled_limit: Cell::new(0),
         });
-        let data: *mut c_void = std::ptr::from_ref(&*this).cast_mut().cast();
-        // SAFETY: the box gives `data` a fixed address, and dropping it removes both callbacks first. Each is added once:
-        // this value is new, and there is one for each isolate.
-        unsafe {
-            isolate.add_mark_compact_epilogue(mark_compact_epilogue, data);
-            isolate.add_near_heap_limit_callback(near_heap_limit, data);
-        }
+        // SAFETY: the box gives the data a fixed address, and dropping it removes the callback first.
+        unsafe { isolate.add_mark_compact_epilogue(mark_compact_epilogue, this.as_data()) };
+        this.install_near_heap_limit();
         this
     }
 
     /// The shared part.
     pub fn watch(&self) -> &Arc<Watch> {
-        &self.watch
+        &self.shared.watch
     }
 
     /// Bytes of the old generation in use now.
@@ -72,8 +70,13 @@ impl IsolateWatch {
 
     fn on_mark_compact(&self) {
         let used = self.used_now();
-        if self.watch.note_collection(used) {
-            self.begin_dump(Cause::Threshold, used);
+        let external = self.isolate.external_memory();
+        if self.watch().note_collection(used, external) {
+            self.shared.begin_if_due(Cause::Threshold);
+        }
+        let has_recovered = (used as f64) < self.watch().limit as f64 * RECOVERED_SHARE;
+        if has_recovered && !self.settling.get() {
+            self.install_near_heap_limit();
         }
     }
 
@@ -83,16 +86,13 @@ impl IsolateWatch {
             self.settled_limit.set(self.parting_limit(current));
             return self.settled_limit.get();
         }
-        if self.extension.get().granted() == 0 {
-            self.watch.report(Alarm::NearHeapLimit {
+        if !self.was_near_heap_limit.replace(true) {
+            self.watch().report(Alarm::NearHeapLimit {
                 current_heap_limit: current,
             });
+            self.meet_the_limit();
         }
-        if self.watch.dump.claim_last_chance() {
-            self.begin_dump(Cause::NearHeapLimit, self.used_now());
-        }
-        self.watch.dump.wait_for_frozen_child(FROZEN_PATIENCE);
-        match self.watch.dump.get() {
+        match self.watch().dump.get() {
             Stage::Requested | Stage::Connected => self.outlive_the_dump(current, initial),
             Stage::Idle | Stage::Frozen | Stage::Complete | Stage::Failed => {
                 self.step_aside(current)
@@ -100,23 +100,37 @@ impl IsolateWatch {
         }
     }
 
-    fn begin_dump(&self, cause: Cause, used: u64) {
-        self.dumper.begin(Danger {
-            watch: Arc::clone(&self.watch),
-            cause,
-            used,
-        });
+    /// The first call for this danger, and the only one that may wait. The process may live on: V8 has one more collection to
+    /// try, and where that is no use the fatal error waits for the dump. A worker has none, so it waits here.
+    fn meet_the_limit(&self) {
+        let watch = self.watch();
+        let cause = Cause::NearHeapLimit;
+        if !watch.dump.is_at_work() && !watch.is_due(&cause) {
+            return;
+        }
+        let Some(meanwhile) = policy::meanwhile(&cause, watch.is_worker(), &MemoryLeft::now())
+        else {
+            return;
+        };
+        let deadline = Instant::now() + watch.rules.timeout;
+        match meanwhile {
+            Meanwhile::GoesOn => self.shared.begin_unless_begun(cause, meanwhile),
+            _ if watch.is_worker() => self.shared.dump_and_wait(cause, meanwhile, deadline),
+            _ => self.shared.wait_or_begin(cause, meanwhile, deadline),
+        }
     }
 
     /// The helper needs this process alive, and its thread running JavaScript, until the file is complete.
     fn outlive_the_dump(&self, current: u64, initial: u64) -> u64 {
-        self.watch.dump.wait_for_connection(CONNECTION_PATIENCE);
         let mut extension = self.extension.get();
+        if extension.granted() == 0 {
+            self.watch().dump.wait_for_connection(CONNECTION_PATIENCE);
+        }
         let raised = extension.raise(current, initial);
         self.extension.set(extension);
         raised.unwrap_or_else(|| {
-            self.watch.report(Alarm::GivenUp {
-                watch: Arc::clone(&self.watch),
+            self.watch().report(Alarm::GivenUp {
+                watch: Arc::clone(self.watch()),
                 granted: extension.granted(),
             });
             self.step_aside(current)
@@ -125,14 +139,12 @@ impl IsolateWatch {
 
     /// Lets the process go on as it would have without us: V8's next call reaches the callback installed before ours.
     fn step_aside(&self, current: u64) -> u64 {
-        if self.watch.thread != MAIN_THREAD {
+        if self.watch().is_worker() {
             self.settle();
         }
         self.remove_near_heap_limit();
-        if self.extension.get().granted() > 0 {
-            self.isolate
-                .automatically_restore_initial_heap_limit(RESTORE_SHARE);
-        }
+        self.isolate
+            .automatically_restore_initial_heap_limit(RECOVERED_SHARE);
         // V8 takes a limit that is not above the one it has for a refusal.
         self.parting_limit(current.max(self.settled_limit.get()))
     }
@@ -153,6 +165,19 @@ impl IsolateWatch {
         )
     }
 
+    fn install_near_heap_limit(&self) {
+        if !self.installed_near_heap_limit.replace(true) {
+            self.watch().note_recovery();
+            self.was_near_heap_limit.set(false);
+            self.extension.set(Extension::default());
+            // SAFETY: the flag lets it be added once until it is removed; the data stay where they are until then.
+            unsafe {
+                self.isolate
+                    .add_near_heap_limit_callback(near_heap_limit, self.as_data())
+            }
+        }
+    }
+
     fn remove_near_heap_limit(&self) {
         if self.installed_near_heap_limit.replace(false) {
             // SAFETY: it was installed, and the flag lets it be removed once.
@@ -162,15 +187,19 @@ impl IsolateWatch {
             }
         }
     }
+
+    fn as_data(&self) -> *mut c_void {
+        std::ptr::from_ref(self).cast_mut().cast()
+    }
 }
 
 impl Drop for IsolateWatch {
     fn drop(&mut self) {
-        let data: *mut c_void = std::ptr::from_ref(&*self).cast_mut().cast();
+        self.shared.unregister();
         // SAFETY: a watch is dropped before its isolate ends (see `install`).
         unsafe {
             self.isolate
-                .remove_mark_compact_epilogue(mark_compact_epilogue, data)
+                .remove_mark_compact_epilogue(mark_compact_epilogue, self.as_data())
         }
         self.remove_near_heap_limit();
     }

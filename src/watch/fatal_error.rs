@@ -1,0 +1,60 @@
+//! V8's last call, when memory is out for good. It comes without a near-heap-limit call where a single table or array is too
+//! large, and on any thread.
+
+use std::ffi::{CStr, c_char};
+use std::time::Instant;
+
+use super::isolates::isolate_out_of_memory;
+use super::{Cause, Meanwhile};
+use crate::v8::{FatalError, Isolate, NoFatalError, OutOfMemoryDetails};
+
+/// From now on the end of `isolate` for lack of memory waits for its dump, and so does that of a thread without an isolate. Then
+/// the process ends as it would have.
+///
+/// # Errors
+/// Where this Node does not let its end be waited for.
+pub fn catch_fatal_errors(isolate: Isolate) -> Result<(), NoFatalError> {
+    let fatal_error = FatalError::of_this_process()?;
+    fatal_error.set_handler(isolate, out_of_memory);
+    fatal_error.set_handler_without_isolate(out_of_memory_without_isolate);
+    Ok(())
+}
+
+unsafe extern "C" fn out_of_memory(location: *const c_char, details: OutOfMemoryDetails) {
+    leave_a_dump(location);
+    if let Ok(fatal_error) = FatalError::of_this_process() {
+        // SAFETY: V8's own arguments.
+        unsafe { fatal_error.end_as_node_does(location, details) }
+    }
+}
+
+/// V8 itself ends the process afterwards.
+unsafe extern "C" fn out_of_memory_without_isolate(
+    location: *const c_char,
+    _details: OutOfMemoryDetails,
+) {
+    leave_a_dump(location);
+}
+
+fn leave_a_dump(location: *const c_char) {
+    let location = if location.is_null() {
+        String::new()
+    } else {
+        // SAFETY: V8 hands over a C string or null.
+        let location = unsafe { CStr::from_ptr(location) };
+        location.to_string_lossy().into_owned()
+    };
+    let Some(isolate) = isolate_out_of_memory() else {
+        return;
+    };
+    if isolate.needs_javascript() {
+        return;
+    }
+    let meanwhile = if isolate.watch.is_of_this_thread() {
+        Meanwhile::Waits
+    } else {
+        Meanwhile::OtherThreadWaits
+    };
+    let deadline = Instant::now() + isolate.watch.rules.timeout;
+    isolate.dump_and_wait(Cause::OutOfMemory { location }, meanwhile, deadline);
+}

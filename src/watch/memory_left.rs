@@ -1,0 +1,60 @@
+//! How much memory is left around this process, and how much it could need, as Linux tells it. Elsewhere nothing is known.
+
+use std::fs;
+use std::path::Path;
+
+use super::policy::MemoryLeft;
+use crate::cgroup::{MemoryGroups, SYSTEM_ROOT};
+
+impl MemoryLeft {
+    /// As things are now. Costs some 200 microseconds.
+    pub fn now() -> MemoryLeft {
+        let groups = MemoryGroups::of_this_process(Path::new(SYSTEM_ROOT));
+        let in_group = groups.tightest().map(|usage| usage.headroom());
+        let in_machine = kilobytes_in("/proc/meminfo", "MemAvailable:");
+        MemoryLeft {
+            headroom: [in_group, in_machine].into_iter().flatten().min(),
+            copying: kilobytes_in("/proc/self/status", "RssAnon:"),
+            die_together: groups.die_together(),
+        }
+    }
+}
+
+/// Bytes of a process' memory that are resident; `None` where it has ended or hides.
+pub fn resident_memory(process: impl std::fmt::Display) -> Option<u64> {
+    kilobytes_in(&format!("/proc/{process}/status"), "VmRSS:")
+}
+
+/// A line such as `VmRSS:      5312 kB`, in bytes.
+fn kilobytes_in(file: &str, name: &str) -> Option<u64> {
+    let content = fs::read_to_string(file).ok()?;
+    let value = content.lines().find_map(|line| line.strip_prefix(name))?;
+    let kilobytes: u64 = value.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes << 10)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_has_memory_left_and_memory_to_copy() {
+        let left = MemoryLeft::now();
+        assert!(left.headroom.is_some_and(|bytes| bytes > 1 << 20));
+        assert!(left.copying.is_some_and(|bytes| bytes > 1 << 10));
+    }
+
+    #[test]
+    fn what_a_process_touches_becomes_resident() {
+        let before = resident_memory("self").unwrap();
+        let touched = vec![1_u8; 64 << 20];
+        let after = resident_memory("self").unwrap();
+        assert!(after >= before + (60 << 20), "{before} {after}");
+        drop(touched);
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_has_no_memory() {
+        assert_eq!(resident_memory(u32::MAX), None);
+    }
+}
