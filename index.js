@@ -126,6 +126,7 @@ class OomHeapdump {
     this.#unwatched = addon.arm({
       threshold: this.#settings.threshold || undefined,
       file: this.#settings.file,
+      fileOptions: { ...this.#settings.files, program: mainScript() },
       port: this.#settings.port,
       thread: threadId,
       method: this.#settings.method,
@@ -193,6 +194,11 @@ class OomHeapdump {
 // Node sizes V8's heap by the machine's memory, or by the control group's where that is less.
 function memoryForV8() {
   return Math.min(totalmem(), process.constrainedMemory?.() || Infinity);
+}
+
+// By this the dumps of one program are known, whatever their names are.
+function mainScript() {
+  return process.argv[1] ?? process.cwd();
 }
 
 function warn(message) {

@@ -6,6 +6,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { test } = require("node:test");
 const { temporaryDirectory } = require("./support/program");
+const { snapshotsIn } = require("./support/snapshot");
 const { dumpWatched } = require("./support/watched");
 
 const names = [
@@ -23,7 +24,7 @@ for (const name of names) {
   test(`the name ${name.length > 20 ? `of ${name.length} characters` : JSON.stringify(name)} is taken as it is`, async (context) => {
     const directory = temporaryDirectory(context);
     await dumpWatched({ name }, { cwd: directory });
-    assert.deepEqual(fs.readdirSync(directory), [`${name}.heapsnapshot`]);
+    assert.deepEqual(snapshotsIn(directory), [`${name}.heapsnapshot`]);
   });
 }
 
@@ -31,7 +32,7 @@ test("without a name the file is named after the process and the time", async (c
   const directory = temporaryDirectory(context);
   const [file] = await dumpWatched({}, { cwd: directory });
   assert.match(path.basename(file), /^OoM-\d+-.*\d+.*\.heapsnapshot$/);
-  assert.deepEqual(fs.readdirSync(directory), [path.basename(file)]);
+  assert.deepEqual(snapshotsIn(directory), [path.basename(file)]);
 });
 
 test("a relative name is taken from the directory in which the package was required", async (context) => {

@@ -7,13 +7,13 @@ const path = require("node:path");
 const { test } = require("node:test");
 const { majors, node } = require("./support/node-versions");
 const { ending, temporaryDirectory } = require("./support/program");
-const { readWithHeapParser, buildReader } = require("./support/snapshot");
+const { buildReader, readWithHeapParser, snapshotsIn } = require("./support/snapshot");
 const { root, runWatched } = require("./support/watched");
 
 /** Waits until nothing in the directory changes its name or size any more: the helper has ended as well. */
 async function settled(directory) {
   const look = () =>
-    JSON.stringify(fs.readdirSync(directory).map((file) => [file, fs.statSync(path.join(directory, file)).size]));
+    JSON.stringify(snapshotsIn(directory).map((file) => [file, fs.statSync(path.join(directory, file)).size]));
   for (let before = null, now = look(); before !== now; now = look()) {
     before = now;
     await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -35,7 +35,7 @@ for (const milliseconds of [0, 5, 20, 50, 100, 200, 500, 1000]) {
     });
     assert.equal(finished.code, 7, `${ending(finished)}\n${finished.stderr}`);
     await settled(directory);
-    const files = fs.readdirSync(directory);
+    const files = snapshotsIn(directory);
     assert.deepEqual(
       files.filter((file) => file !== "mine.heapsnapshot"),
       [],

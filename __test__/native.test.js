@@ -7,7 +7,7 @@ const path = require("node:path");
 const { before, test } = require("node:test");
 const { majors, node } = require("./support/node-versions");
 const { ending, run, temporaryDirectory } = require("./support/program");
-const { buildReader, readWithHeapParser } = require("./support/snapshot");
+const { buildReader, readWithHeapParser, snapshotsIn } = require("./support/snapshot");
 const { dieWatched, ourLines, printed, root, runWatched } = require("./support/watched");
 
 before(buildReader);
@@ -36,7 +36,7 @@ for (const major of majors) {
     assert.equal(resolved, file);
     assert.equal(status.method, "native");
     assert.deepEqual(status.dumps, [file]);
-    assert.deepEqual(fs.readdirSync(directory), ["mine.heapsnapshot"]);
+    assert.deepEqual(snapshotsIn(directory), ["mine.heapsnapshot"]);
     assert.ok((await readWithHeapParser(file)).nodes > 10_000);
     assert.equal(stderr.split("\n").length, 2, stderr);
   });
@@ -121,7 +121,7 @@ for (const major of majors) {
     const finished = await dieWatched(options, { node: node(major).path, cwd: directory, flags: [] });
     assert.equal(finished.signal, "SIGABRT", `${ending(finished)}\n${finished.stderr}`);
     assert.equal(ourLines(finished).length, 2, finished.stderr);
-    assert.deepEqual(fs.readdirSync(directory), ["mine.heapsnapshot"]);
+    assert.deepEqual(snapshotsIn(directory), ["mine.heapsnapshot"]);
     assert.ok((await readWithHeapParser(path.join(directory, "mine.heapsnapshot"))).selfSize > 25e6);
   });
 
@@ -138,7 +138,7 @@ for (const major of majors) {
     );
     assert.match(result, /^no heap snapshot of process \d+: .*was killed by signal 9/);
     assert.deepEqual(ourLines({ stderr }), [`node-oom-heapdump: ${result}`]);
-    assert.deepEqual(fs.readdirSync(directory), []);
+    assert.deepEqual(snapshotsIn(directory), []);
   });
 
   test(`on Node ${major} a helper that is killed costs the dump, and nothing else`, async (context) => {
@@ -210,7 +210,7 @@ for (const major of majors) {
       { node: node(major).path, cwd: directory },
     );
     assert.deepEqual(result, []);
-    for (const file of fs.readdirSync(directory)) await readWithHeapParser(path.join(directory, file));
+    for (const file of snapshotsIn(directory)) await readWithHeapParser(path.join(directory, file));
   });
 
   test(`on Node ${major} process.exit during a dump ends the process with its own code, and the file is whole`, async (context) => {
@@ -222,7 +222,7 @@ for (const major of majors) {
     const finished = await runWatched(script, { node: node(major).path, cwd: directory });
     assert.equal(finished.code, 7, `${ending(finished)}\n${finished.stderr}`);
     // Standard error is the helper's too, so the process counts as finished only when both have ended.
-    assert.deepEqual(fs.readdirSync(directory), ["mine.heapsnapshot"]);
+    assert.deepEqual(snapshotsIn(directory), ["mine.heapsnapshot"]);
     await readWithHeapParser(path.join(directory, "mine.heapsnapshot"));
   });
 
@@ -287,7 +287,7 @@ test("createHeapSnapshot keeps an existing file and takes the next free name", a
   fs.writeFileSync(path.join(directory, "mine.heapsnapshot"), "kept");
   const { result } = await runNative("return instance.createHeapSnapshot('mine')", { cwd: directory });
   assert.notEqual(result, path.join(directory, "mine.heapsnapshot"));
-  assert.deepEqual(fs.readdirSync(directory).sort(), ["mine.heapsnapshot", path.basename(result)].sort());
+  assert.deepEqual(snapshotsIn(directory).sort(), ["mine.heapsnapshot", path.basename(result)].sort());
   assert.equal(fs.readFileSync(path.join(directory, "mine.heapsnapshot"), "utf8"), "kept");
 });
 
@@ -323,7 +323,7 @@ test("a second dump at the same time is refused in one sentence, and the first i
     { cwd: directory },
   );
   assert.match(result, /another dump of this process is still being made; try again when it has ended$/);
-  assert.deepEqual(fs.readdirSync(directory), ["first.heapsnapshot"]);
+  assert.deepEqual(snapshotsIn(directory), ["first.heapsnapshot"]);
   assert.equal(ourLines({ stderr }).length, 1, stderr);
 });
 
@@ -331,7 +331,7 @@ test("as soon as one dump is made the next may begin", async (context) => {
   const body = "for (let dump = 0; dump < 10; dump++) await instance.createHeapSnapshot('mine')";
   const directory = temporaryDirectory(context);
   await runNative(body, { cwd: directory });
-  assert.equal(fs.readdirSync(directory).length, 10);
+  assert.equal(snapshotsIn(directory).length, 10);
 });
 
 test("a danger that meets another dump is met by the next collection", async (context) => {

@@ -8,6 +8,7 @@ const net = require("node:net");
 const { once } = require("node:events");
 const { test } = require("node:test");
 const { ending, temporaryDirectory } = require("./support/program");
+const { snapshotsIn } = require("./support/snapshot");
 const { assertFailureIsTold, dieWatched } = require("./support/watched");
 
 /** A process dies without an inspector of its own, with this port as the one to ask. */
@@ -16,7 +17,7 @@ async function dieWithPort(context, port) {
   const finished = await dieWatched({ method: "inspector", name: "mine", port }, { cwd: directory, flags: [] });
   assert.equal(finished.signal, "SIGABRT", `${ending(finished)}\n${finished.stderr}`);
   assert.equal(finished.stderr.match(/FATAL ERROR/g)?.length, 1);
-  assert.deepEqual(fs.readdirSync(directory), []);
+  assert.deepEqual(snapshotsIn(directory), []);
   assertFailureIsTold(finished, `process ${finished.pid}`, new RegExp(`127\\.0\\.0\\.1:${port}\\b`));
   return finished;
 }

@@ -7,7 +7,7 @@ const path = require("node:path");
 const { test } = require("node:test");
 const { majors, node } = require("./support/node-versions");
 const { ending, temporaryDirectory } = require("./support/program");
-const { buildReader, readWithHeapParser } = require("./support/snapshot");
+const { buildReader, readWithHeapParser, snapshotsIn } = require("./support/snapshot");
 const { assertFailureIsTold, ourLines, printed, root, runWatched } = require("./support/watched");
 
 const leakInWorker =
@@ -41,7 +41,7 @@ for (const [method, major] of methods.flatMap((method) => majors.map((major) => 
     buildReader();
     const directory = temporaryDirectory(context);
     const finished = await killWorker(directory, method, major, true);
-    const files = fs.readdirSync(directory);
+    const files = snapshotsIn(directory);
     assert.equal(files.length, 1, `${files}\n${finished.stderr}`);
     assert.match(files[0], new RegExp(`^OoM-${finished.pid}-1-\\d+\\.heapsnapshot$`));
     assert.equal(ourLines(finished).filter((line) => line.includes("is complete")).length, 1, finished.stderr);
@@ -53,7 +53,7 @@ for (const [method, major] of methods.flatMap((method) => majors.map((major) => 
 test("a worker whose main thread does not watch says that it does not know the inspector", async (context) => {
   const directory = temporaryDirectory(context);
   const finished = await killWorker(directory, "inspector", 24, false);
-  assert.deepEqual(fs.readdirSync(directory), []);
+  assert.deepEqual(snapshotsIn(directory), []);
   assert.equal(finished.stderr.match(/OomHeapdumpWarning: .*main thread/g)?.length, 1, finished.stderr);
   assertFailureIsTold(finished, `worker 1 of process ${finished.pid}`, /127\.0\.0\.1:9229/);
 });

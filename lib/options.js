@@ -6,11 +6,16 @@ const { signals } = require("node:os").constants;
 const { threadId, isMainThread } = require("node:worker_threads");
 
 const EXTENSION = ".heapsnapshot";
+const COMPRESSED = ".gz"; // The helper adds it, where the snapshot is compressed.
 
 const DEFAULTS = {
   threshold: 75,
   port: 9229,
   method: "auto",
+  compress: false,
+  keep: Infinity,
+  exec: [],
+  redact: false,
   rss: false,
   signal: false,
   timeout: 300_000,
@@ -40,6 +45,7 @@ function readOptions(options = {}) {
     method: oneOf("method", method, ["auto", "native", "inspector"]),
     file: fileName("name", name),
     ...whenToDump(options),
+    files: whatToDoWithFiles(options),
   };
 }
 
@@ -52,6 +58,17 @@ function whenToDump(options) {
     timeout: integer("timeout", timeout, 1, LONGEST),
     maxDumps: integer("maxDumps", maxDumps, 0, 1_000_000),
     cooldown: integer("cooldown", cooldown, 0, LONGEST),
+  };
+}
+
+// Everything that the helper does with the files, but their name.
+function whatToDoWithFiles(options) {
+  const { compress, keep, exec, redact } = { ...DEFAULTS, ...defined(options) };
+  return {
+    gzip: compress !== false && oneOf("compress", compress, ["gzip"], ", or false for none") === "gzip",
+    keep: keep === Infinity ? undefined : integer("keep", keep, 1, 1_000_000, ", or Infinity for all"),
+    exec: command("exec", exec),
+    redact: boolean("redact", redact),
   };
 }
 
@@ -112,8 +129,23 @@ function profileDuration(value) {
   return integer("durationMs", value, 1, LONGEST_TIMER);
 }
 
-function oneOf(option, value, words) {
-  const accepted = words.map((word) => `"${word}"`).join(" or ");
+function boolean(option, value) {
+  if (typeof value !== "boolean") throw argumentType(option, value, "true or false");
+  return value;
+}
+
+// A program and its arguments; an empty array is none.
+function command(option, words) {
+  const accepted = 'an array of strings without null bytes, such as ["cp", "{path}", "/mnt/dumps"]';
+  if (!Array.isArray(words) || !words.every((word) => typeof word === "string")) {
+    throw argumentType(option, words, accepted);
+  }
+  if (words[0] === "" || words.some((word) => word.includes("\0"))) throw argumentValue(option, words, accepted);
+  return [...words];
+}
+
+function oneOf(option, value, words, alternative = "") {
+  const accepted = words.map((word) => `"${word}"`).join(" or ") + alternative;
   if (typeof value !== "string") throw argumentType(option, value, accepted);
   if (!words.includes(value)) throw argumentValue(option, value, accepted);
   return value;
@@ -123,7 +155,9 @@ function fileName(option, name, extension = EXTENSION) {
   const accepted = "a non-empty string without null bytes";
   if (typeof name !== "string") throw argumentType(option, name, accepted);
   if (name === "" || name.includes("\0")) throw argumentValue(option, name, accepted);
-  return name.endsWith(extension) ? name : name + extension;
+  if (extension !== EXTENSION) return name.endsWith(extension) ? name : name + extension;
+  const plain = name.endsWith(EXTENSION + COMPRESSED) ? name.slice(0, -COMPRESSED.length) : name;
+  return plain.endsWith(EXTENSION) ? plain : plain + EXTENSION;
 }
 
 function argumentType(option, value, accepted) {

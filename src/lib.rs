@@ -21,6 +21,8 @@ pub mod inspector;
 pub mod memory_watch;
 pub mod message;
 #[cfg(feature = "addon")]
+pub mod metadata;
+#[cfg(feature = "addon")]
 pub mod method;
 #[cfg(feature = "addon")]
 pub mod monitor;

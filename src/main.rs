@@ -3,11 +3,12 @@
 //! Standard output carries only [`Answer`]s for the addon, standard error the lines for people. Rust's runtime ignores
 //! SIGPIPE, so an addon that died with its process does not end a dump.
 
+use std::io::{self, BufReader, IsTerminal};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use node_oom_heapdump::command::{self, profile, take};
-use node_oom_heapdump::dump::{self, Sink, Written};
+use node_oom_heapdump::dump::{self, Dump, GuardedPipe, NoRoom, Written};
 use node_oom_heapdump::frames::{self, Event, FrameError};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
 use node_oom_heapdump::message::{megabytes, tell};
@@ -26,6 +27,7 @@ Usage:
 What the addon calls:
   node-oom-heapdump dump --process <pid> --thread <id> --file <absolute path>
                          (--inspector-url <ws url> | --inspector-port <port> | --frozen-child)
+                         [--gzip] [--program <name>] [--keep <number>] [--exec <word>]... [--timeout <ms>] [--redact]
 
 Its options:
   --process <pid>         the process whose heap is wanted; any other is left alone
@@ -34,6 +36,15 @@ Its options:
   --inspector-url <url>   the inspector's websocket, as inspector.url() gives it
   --inspector-port <port> the inspector's port on 127.0.0.1
   --frozen-child          the frames of our own heap reader, which come on standard input
+  --gzip                  compress the snapshot; .gz is added to its name
+  --program <name>        which program is dumped, for the summary and --keep
+  --keep <number>         how many dumps of that program stay in the folder
+  --exec <word>           once for each word of a command that is run, without a shell, when the snapshot is complete;
+                          {path} is the snapshot, {summary} the summary
+  --timeout <ms>          how long that command may run, from the start of this one
+  --redact                refuse what may hold the contents of strings
+
+A summary is written beside the snapshot, before it: <name>.summary.json.
 
 Exit codes:
   0  the snapshot is complete, under the name that standard error tells
@@ -84,7 +95,8 @@ impl Command {
 }
 
 fn dump(request: &DumpRequest) -> ExitCode {
-    match write_snapshot(request) {
+    be_killed_first();
+    match Course::begin(request).and_then(|course| course.run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(mut failure) => {
             let whose = describe(request);
@@ -95,20 +107,10 @@ fn dump(request: &DumpRequest) -> ExitCode {
     }
 }
 
-/// The whole dump; an error names the temporary file if even that could not be removed.
-fn write_snapshot(request: &DumpRequest) -> Result<(), Failure> {
-    let mut dump = Dump {
-        request,
-        start: Instant::now(),
-        sink: Sink::create(&request.file).map_err(|error| Failure::of_dump(error.to_string()))?,
-    };
-    dump.take().map_err(|error| Failure {
-        reason: match dump.sink.discard() {
-            Ok(()) => error.to_string(),
-            Err(leftover) => format!("{error}; also, {leftover}"),
-        },
-        is_of_source: !matches!(error, Error::Dump(_)),
-    })
+/// Under memory pressure the kernel ends this process, never the application.
+fn be_killed_first() {
+    // Linux only. A refusal leaves the helper as likely to be killed as the application, and the dump goes on.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
 
 /// Why there is no snapshot, as people are told.
@@ -127,33 +129,61 @@ impl Failure {
     }
 }
 
-struct Dump<'a> {
+/// The way of a snapshot from its source to its file.
+struct Course<'a> {
     request: &'a DumpRequest,
     start: Instant,
-    sink: Sink,
+    dump: Dump<'a>,
 }
 
-impl Dump<'_> {
-    fn take(&mut self) -> Result<(), Error> {
-        match &self.request.source {
+impl<'a> Course<'a> {
+    fn begin(request: &'a DumpRequest) -> Result<Self, Failure> {
+        let dump = Dump::begin(&request.file, &request.options)
+            .map_err(|error| Failure::of_dump(error.to_string()))?;
+        Ok(Self {
+            request,
+            start: Instant::now(),
+            dump,
+        })
+    }
+
+    /// An error tells also what could not be removed, and where the summary is.
+    fn run(mut self) -> Result<(), Failure> {
+        let taken = match &self.request.source {
             Source::FrozenChild => self.stream_from_frozen_child(),
             Source::Inspector(address) => self.stream_from_inspector(address),
+        };
+        match taken {
+            Ok(written) => {
+                self.dump.finish(&written);
+                Ok(())
+            }
+            Err(error) => Err(Failure {
+                is_of_source: !matches!(error, Error::Dump(_)),
+                reason: self.dump.fail(error.to_string()),
+            }),
         }
     }
 
-    fn stream_from_frozen_child(&mut self) -> Result<(), Error> {
-        frames::read_snapshot(std::io::stdin().lock(), |event| match event {
-            Event::Metadata(_) | Event::Summary(_) => Ok(()),
-            Event::Chunk(chunk) => self.sink.write(chunk).map_err(Error::from),
-            Event::BeginAgain { reason } => {
-                tell(&reason);
-                self.sink.begin_again().map_err(Error::from)
+    fn stream_from_frozen_child(&mut self) -> Result<Written, Error> {
+        let input = GuardedPipe::of_standard_input().map_err(FrameError::Read)?;
+        frames::read_snapshot(BufReader::new(input), |event| {
+            match event {
+                Event::Metadata(metadata) => self.dump.note_metadata(*metadata),
+                Event::Summary(heap) => self.dump.note_heap(heap),
+                Event::Chunk(chunk) => self.dump.write(chunk)?,
+                Event::BeginAgain { reason } => {
+                    tell(&reason);
+                    self.dump.begin_again()?;
+                }
             }
+            Ok::<(), Error>(())
         })?;
         self.complete()
     }
 
-    fn stream_from_inspector(&mut self, address: &InspectorAddress) -> Result<(), Error> {
+    fn stream_from_inspector(&mut self, address: &InspectorAddress) -> Result<Written, Error> {
+        self.hear_metadata();
         let connected = || answer(&Answer::Connected);
         let DumpRequest {
             process, thread, ..
@@ -172,25 +202,43 @@ impl Dump<'_> {
         }
     }
 
+    /// What the addon tells on standard input where no frozen child speaks; a person at a terminal tells nothing.
+    fn hear_metadata(&mut self) {
+        if io::stdin().is_terminal() {
+            return;
+        }
+        // The frames end after the metadata, which is no snapshot and no failure here.
+        let _ = frames::read_snapshot(io::stdin().lock(), |event| {
+            if let Event::Metadata(metadata) = event {
+                self.dump.note_metadata(*metadata);
+            }
+            Ok::<(), FrameError>(())
+        });
+    }
+
     /// Holds the isolate until the file is complete and reported: it may be about to die of what the snapshot shows.
-    fn stream_from(&mut self, session: &mut Session<impl Transport>) -> Result<(), Error> {
+    fn stream_from(&mut self, session: &mut Session<impl Transport>) -> Result<Written, Error> {
         let mut isolate = HeldIsolate::new(session);
         isolate
-            .take_heap_snapshot(|chunk| self.sink.write(chunk.as_bytes()).map_err(Error::from))?;
+            .take_heap_snapshot(|chunk| self.dump.write(chunk.as_bytes()).map_err(Error::from))?;
         self.complete()
     }
 
-    fn complete(&mut self) -> Result<(), Error> {
-        let Written { file, bytes } = self.sink.complete()?;
+    fn complete(&mut self) -> Result<Written, Error> {
+        let written = self.dump.complete()?;
+        let Written { file, bytes, .. } = &written;
         tell(&format!(
             "heap snapshot of {} is complete: {} ({} MB in {:.1} s)",
             describe(self.request),
             file.display(),
-            megabytes(bytes),
+            megabytes(*bytes),
             self.start.elapsed().as_secs_f64()
         ));
-        answer(&Answer::Complete { bytes, file });
-        Ok(())
+        answer(&Answer::Complete {
+            bytes: *bytes,
+            file: file.clone(),
+        });
+        Ok(written)
     }
 }
 
@@ -199,9 +247,21 @@ enum Error {
     #[error(transparent)]
     Inspector(#[from] inspector::Error),
     #[error(transparent)]
-    Frames(#[from] FrameError),
+    Frames(FrameError),
     #[error(transparent)]
     Dump(#[from] dump::Error),
+}
+
+impl From<FrameError> for Error {
+    fn from(error: FrameError) -> Error {
+        match error {
+            FrameError::Read(error) => match error.downcast::<NoRoom>() {
+                Ok(no_room) => Error::Dump(no_room.into()),
+                Err(error) => Error::Frames(FrameError::Read(error)),
+            },
+            error => Error::Frames(error),
+        }
+    }
 }
 
 fn report(

@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The helper's subcommand that serves a [`DumpRequest`].
 pub const DUMP_COMMAND: &str = "dump";
@@ -28,6 +29,61 @@ pub enum Source {
     FrozenChild,
 }
 
+/// What the user wants of a dump's files beside their name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileOptions {
+    /// Which program is dumped: by this the dumps that count for `keep` are known.
+    pub program: String,
+    /// Whether the snapshot is compressed, by gzip.
+    pub gzip: bool,
+    /// How many dumps of the program stay in the folder; `None` for all.
+    pub keep: Option<u32>,
+    /// The program that is run when the snapshot is complete, and its arguments; empty for none. `{path}` is the snapshot,
+    /// `{summary}` the summary.
+    pub exec: Vec<OsString>,
+    /// How long that program may run, from the start of the helper.
+    pub timeout: Duration,
+    /// Whether contents of strings are kept out of the files.
+    pub redact: bool,
+}
+
+impl Default for FileOptions {
+    fn default() -> FileOptions {
+        FileOptions {
+            program: String::new(),
+            gzip: false,
+            keep: None,
+            exec: Vec::new(),
+            timeout: Duration::from_millis(300_000),
+            redact: false,
+        }
+    }
+}
+
+impl FileOptions {
+    fn to_arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec![
+            "--program".into(),
+            self.program.clone().into(),
+            "--timeout".into(),
+            self.timeout.as_millis().to_string().into(),
+        ];
+        if self.gzip {
+            arguments.push("--gzip".into());
+        }
+        if let Some(keep) = self.keep {
+            arguments.extend(["--keep".into(), keep.to_string().into()]);
+        }
+        if self.redact {
+            arguments.push("--redact".into());
+        }
+        for word in &self.exec {
+            arguments.extend(["--exec".into(), word.clone()]);
+        }
+        arguments
+    }
+}
+
 /// One dump of one isolate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DumpRequest {
@@ -39,6 +95,8 @@ pub struct DumpRequest {
     pub source: Source,
     /// The absolute path of the snapshot, with its extension. An existing file is kept; the name then gets a suffix.
     pub file: PathBuf,
+    /// What else is wanted of its files.
+    pub options: FileOptions,
 }
 
 impl DumpRequest {
@@ -62,6 +120,7 @@ impl DumpRequest {
             }
             Source::FrozenChild => arguments.push("--frozen-child".into()),
         }
+        arguments.extend(self.options.to_arguments());
         arguments
     }
 
@@ -74,6 +133,7 @@ impl DumpRequest {
         use lexopt::prelude::*;
 
         let (mut process, mut thread, mut source, mut file) = (None, None, None, None);
+        let mut options = FileOptions::default();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("process") => process = Some(arguments.value()?.parse()?),
@@ -88,6 +148,14 @@ impl DumpRequest {
                     source = Some(Source::Inspector(InspectorAddress::Port(port)));
                 }
                 Long("frozen-child") => source = Some(Source::FrozenChild),
+                Long("program") => options.program = arguments.value()?.string()?,
+                Long("timeout") => {
+                    options.timeout = Duration::from_millis(arguments.value()?.parse()?);
+                }
+                Long("gzip") => options.gzip = true,
+                Long("keep") => options.keep = Some(arguments.value()?.parse()?),
+                Long("redact") => options.redact = true,
+                Long("exec") => options.exec.push(arguments.value()?),
                 _ => return Err(argument.unexpected().into()),
             }
         }
@@ -105,6 +173,7 @@ impl DumpRequest {
                 option: "--inspector-url, --inspector-port or --frozen-child",
             })?,
             file,
+            options,
         })
     }
 }
@@ -344,6 +413,7 @@ mod tests {
                 thread: 3,
                 source,
                 file: file.into(),
+                options: FileOptions::default(),
             }
         }
 
@@ -367,6 +437,26 @@ mod tests {
                     request
                 );
             }
+        }
+
+        #[test]
+        fn the_helper_understands_what_is_wanted_of_the_files() {
+            let options = FileOptions {
+                program: "/srv/a b.js".into(),
+                gzip: true,
+                keep: Some(3),
+                exec: ["--cp", "-x", "{path}", ""].map(OsString::from).to_vec(),
+                timeout: Duration::from_millis(1500),
+                redact: true,
+            };
+            let request = DumpRequest {
+                options,
+                ..request(Source::FrozenChild, "/tmp/x")
+            };
+            assert_eq!(
+                DumpRequest::parse(arguments_after_the_command(&request)).unwrap(),
+                request
+            );
         }
 
         #[cfg(unix)]

@@ -5,7 +5,7 @@
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const path = require("node:path");
-const { assertValid } = require("./snapshot");
+const { assertValid, snapshotsIn } = require("./snapshot");
 const { heapLimit, node } = require("./node-versions");
 const { ending, run, temporaryDirectory } = require("./program");
 
@@ -74,7 +74,7 @@ async function runMainJob({ method, major, leak }, { timeout = 300_000 } = {}) {
   try {
     const args = [`--max-old-space-size=${limit}`, ...flags[method], program, method];
     const finished = await run(node(major).path, args, { cwd: directory, timeout });
-    finished.files = fs.readdirSync(directory);
+    finished.files = snapshotsIn(directory);
     finished.file = path.join(directory, "leak.heapsnapshot");
     finished.limitBytes = limit * 1024 * 1024;
 

@@ -69,4 +69,11 @@ async function assertValid(file) {
   return parser;
 }
 
-module.exports = { buildReader, readWithHeapParser, readWithDevTools, assertValid };
+/** What dumps have left in a directory, but their summaries; a `.part` is among it. */
+const snapshotsIn = (directory) => fs.readdirSync(directory).filter((name) => !name.endsWith(".summary.json"));
+
+/** The summary of the dump `name` in a directory. */
+const readSummary = (directory, name) =>
+  JSON.parse(fs.readFileSync(path.join(directory, `${name}.summary.json`), "utf8"));
+
+module.exports = { snapshotsIn, readSummary, buildReader, readWithHeapParser, readWithDevTools, assertValid };

@@ -52,8 +52,11 @@ async function dumpWatched(options, { then = "", ...rest } = {}) {
   );
 }
 
-/** The lines of standard error that this package wrote. */
-const ourLines = ({ stderr }) => stderr.split("\n").filter((line) => line.startsWith("node-oom-heapdump: "));
+/** The lines of standard error that this package wrote, but those of summaries. */
+const ourLines = ({ stderr }) => stderr.split("\n").filter((line) => /^node-oom-heapdump: (?!summary: )/.test(line));
+
+/** The lines of standard error that tell a summary. */
+const summaryLines = ({ stderr }) => stderr.split("\n").filter((line) => line.startsWith("node-oom-heapdump: summary: "));
 
 /**
  * Asserts that no attempt at a dump came to anything and that each told its danger and its failure in one line, both for
@@ -89,6 +92,7 @@ module.exports = {
   dieWatched,
   dumpWatched,
   ourLines,
+  summaryLines,
   assertFailureIsTold,
   copyPackage,
 };

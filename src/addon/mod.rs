@@ -2,6 +2,7 @@
 //!
 //! It must know neither V8's layouts nor files. One isolate (the main thread or a worker) has at most one watch.
 
+mod file_options;
 #[cfg(feature = "bench")]
 pub mod measurements;
 pub mod on_demand;
@@ -23,7 +24,7 @@ use crate::heap;
 use crate::memory_watch;
 use crate::method::Method;
 use crate::monitor::{Helper, Monitor, NoThread};
-use crate::request::InspectorAddress;
+use crate::request::{FileOptions, InspectorAddress};
 #[cfg(unix)]
 use crate::signal_request;
 use crate::v8::{Isolate, UnsupportedHost};
@@ -32,6 +33,7 @@ use crate::watch::{
     IsolateWatch, MemoryBound, Program, Rules, Settings, Watch, answer_on_this_thread,
     catch_fatal_errors,
 };
+use file_options::WantedFiles;
 use trust::Trust;
 
 /// What `index.js` knows of the process and of the user's wishes.
@@ -41,6 +43,8 @@ pub struct ArmOptions {
     pub threshold: Option<u8>,
     /// The snapshot's path with its extension. A relative one is resolved against the working directory now.
     pub file: String,
+    /// What else is wanted of the files.
+    pub file_options: WantedFiles,
     /// The port to look for the inspector when none is active.
     pub port: u16,
     /// `worker_threads.threadId`.
@@ -126,6 +130,7 @@ struct Armed {
     executable: PathBuf,
     thread: u32,
     file: PathBuf,
+    file_options: FileOptions,
     port: u16,
     trust: Trust,
     /// Keeps the self-test's objects alive, and among the isolate's global handles. The environment frees it.
@@ -272,6 +277,9 @@ fn watch_this_isolate(
         executable: options.helper.into(),
         thread: options.thread,
         file,
+        file_options: options
+            .file_options
+            .with_timeout(milliseconds(options.timeout)),
         port: options.port,
         trust,
         _probe: options.probe,
@@ -307,6 +315,7 @@ impl Armed {
             &inspector,
             isolate,
             file,
+            &self.file_options,
             may_ask_inspector,
         )
     }

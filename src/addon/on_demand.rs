@@ -7,8 +7,10 @@ use napi::bindgen_prelude::{Env, Object, Result};
 use napi_derive::napi;
 
 use super::{ARMED, ArmError, Armed};
+use crate::metadata;
 use crate::monitor::{HelperError, NoThread, RunningHelper, spawn_without_signals};
 use crate::native;
+use crate::summary::Reason;
 use crate::watch::ChildEnd;
 
 /// Has a frozen child read the self-test's objects back. The promise gives why the native method is not used from now on, or
@@ -70,7 +72,10 @@ impl Begun {
             Some(reader) => reader
                 .begin(&mut helper, armed.isolate.watch())
                 .map_err(reason)?,
-            None => (helper.start(None).map_err(reason)?, None),
+            None => {
+                let metadata = metadata::gather(Reason::Request, armed.isolate.watch());
+                (helper.ask_inspector(&metadata).map_err(reason)?, None)
+            }
         };
         let (helper, child) = begun;
         Ok(Begun { helper, child })

@@ -11,7 +11,7 @@ use std::time::Duration;
 use lexopt::prelude::*;
 
 use super::USAGE;
-use crate::dump::{self, Sink, Written};
+use crate::dump::{self, Encoding, Place, Sink, Written};
 use crate::inspector;
 use crate::message::{megabytes, tell};
 use crate::request::{Answer, InspectorAddress};
@@ -23,7 +23,9 @@ pub const NAME: &str = "profile";
 pub fn run(arguments: lexopt::Parser) -> ExitCode {
     let (answer, exit_code) = match Request::parse(arguments) {
         Ok(request) => match record(&request) {
-            Ok(Written { file, bytes }) => (Answer::Complete { bytes, file }, ExitCode::SUCCESS),
+            Ok(Written { file, bytes, .. }) => {
+                (Answer::Complete { bytes, file }, ExitCode::SUCCESS)
+            }
             Err(error) => (failed(error), ExitCode::FAILURE),
         },
         Err(error) => (failed(error), ExitCode::from(USAGE)),
@@ -115,7 +117,7 @@ fn read_standard_input() -> Result<Vec<u8>, Error> {
 /// A profile ends as a snapshot does, with the closing bracket of `timeDeltas` (src/inspector/js_protocol.pdl), so the same
 /// sink tells whether it is whole.
 fn write(file: &Path, profile: &[u8]) -> Result<Written, dump::Error> {
-    let mut sink = Sink::create(file)?;
+    let mut sink = Sink::create(&Place::of(file, Encoding::Plain)?)?;
     sink.write(profile)?;
     sink.complete()
 }

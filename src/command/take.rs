@@ -10,7 +10,7 @@ use lexopt::prelude::*;
 
 use super::progress::Progress;
 use super::{USAGE, print};
-use crate::dump::{self, Sink, Written};
+use crate::dump::{self, Encoding, Place, Sink, Written};
 use crate::inspector::{self, HeldIsolate, OfProcess, Session, WebSocketTransport};
 use crate::message::{megabytes, tell};
 use crate::request::InspectorAddress;
@@ -23,7 +23,7 @@ pub const HELP: &str = "\
 node-oom-heapdump take - writes a heap snapshot of a running Node process
 
 Usage:
-  node-oom-heapdump take (--port <port> | --url <url> | --pid <pid>) [--output <file>]
+  node-oom-heapdump take (--port <port> | --url <url> | --pid <pid>) [--output <file>] [--gzip]
 
 Options:
   --port <port>         the inspector's port on 127.0.0.1, as given to node --inspect
@@ -33,6 +33,7 @@ Options:
                         and it is closed again at the end (Linux)
   -o, --output <file>   where to write; .heapsnapshot is added if missing, an existing file is kept
                         and the name gets a number. Default: heap-<pid>-<milliseconds since 1970>.heapsnapshot
+  --gzip                compress the snapshot; .gz is added to its name
   -h, --help            prints this
 
 V8's own generator makes the snapshot inside that process: it stops until it is done, and needs several
@@ -79,12 +80,14 @@ enum Target {
 struct Request {
     target: Target,
     output: Option<PathBuf>,
+    encoding: Encoding,
 }
 
 impl Request {
     /// `None` when help is asked for.
     fn parse(mut arguments: lexopt::Parser) -> Result<Option<Request>, UsageError> {
         let (mut target, mut output) = (None, None);
+        let mut encoding = Encoding::Plain;
         while let Some(argument) = arguments.next()? {
             let named = match argument {
                 Long("port") => {
@@ -98,6 +101,10 @@ impl Request {
                     output = Some(PathBuf::from(arguments.value()?));
                     continue;
                 }
+                Long("gzip") => {
+                    encoding = Encoding::Gzip;
+                    continue;
+                }
                 Short('h') | Long("help") => return Ok(None),
                 _ => return Err(argument.unexpected().into()),
             };
@@ -106,7 +113,11 @@ impl Request {
             }
         }
         let target = target.ok_or(UsageError::OneTarget)?;
-        Ok(Some(Request { target, output }))
+        Ok(Some(Request {
+            target,
+            output,
+            encoding,
+        }))
     }
 
     /// The absolute path of the snapshot of `process`.
@@ -121,7 +132,14 @@ impl Request {
 
 const EXTENSION: &str = ".heapsnapshot";
 
+/// `x`, `x.heapsnapshot` and `x.heapsnapshot.gz` are one name; whether the file is compressed is another question.
 fn with_extension(mut name: OsString) -> OsString {
+    if let Some(name) = name
+        .to_str()
+        .and_then(|name| name.strip_suffix(".heapsnapshot.gz"))
+    {
+        return format!("{name}{EXTENSION}").into();
+    }
     if !name.as_encoded_bytes().ends_with(EXTENSION.as_bytes()) {
         name.push(EXTENSION);
     }
@@ -164,7 +182,8 @@ fn write_snapshot(
     request: &Request,
 ) -> Result<Written, Error> {
     let process = session.verify_process(|| {})?;
-    let mut sink = Sink::create(&request.file(process)?)?;
+    let place = Place::of(&request.file(process)?, request.encoding)?;
+    let mut sink = Sink::create(&place)?;
     tell(&format!("taking a heap snapshot of process {process}"));
     let start = Instant::now();
     let mut progress = Progress::begin();
@@ -249,6 +268,7 @@ mod tests {
         for (output, file) in [
             ("/d/x", "/d/x.heapsnapshot"),
             ("/d/y.heapsnapshot", "/d/y.heapsnapshot"),
+            ("/d/z.heapsnapshot.gz", "/d/z.heapsnapshot"),
         ] {
             let request = parse(&["--pid", "1", "-o", output]).unwrap().unwrap();
             assert_eq!(request.file(1).unwrap(), PathBuf::from(file));

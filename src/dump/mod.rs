@@ -1,18 +1,43 @@
-//! Where a dump goes: its name, its temporary file, the proof that it is complete, its final place.
+//! Where a dump goes: the preflight, the summary, the snapshot's temporary file and the proof that it is complete, the final
+//! place, the dumps that are kept, and the program that is run at the end.
 //!
 //! A file under its final name is always complete. Until then it is a `.part` beside it, which no failure leaves behind.
 //! Knows names and files, and nothing of where the bytes come from.
 
 mod completeness;
-mod final_place;
+mod folder;
+mod guarded_pipe;
+mod headroom;
+mod hook;
 mod interruption;
 mod name;
+mod place;
+mod preflight;
+mod rotation;
 mod sink;
+mod stages;
+mod summary_file;
+mod temporary;
+mod words;
+mod write_back;
 
+pub use guarded_pipe::GuardedPipe;
+pub use place::Place;
+pub use preflight::NoRoom;
 pub use sink::{Sink, Written};
+pub use stages::Dump;
 
 use std::io;
 use std::path::PathBuf;
+
+/// What the file of a snapshot holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// The snapshot.
+    Plain,
+    /// The snapshot compressed, in a file that ends in `.gz`.
+    Gzip,
+}
 
 /// Why there is no file.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +48,17 @@ pub enum Error {
         /// The path that was given.
         file: PathBuf,
     },
+    /// The folder is not there, or may not be used.
+    #[error("cannot write to the folder {}: {source}; {}", folder.display(), remedy(source))]
+    Folder {
+        /// The folder of the path that was given.
+        folder: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The preflight found too little room.
+    #[error(transparent)]
+    Room(#[from] preflight::NoRoom),
     /// The temporary file could not be made.
     #[error("cannot create {}: {source}; {}", file.display(), remedy(source))]
     Create {
@@ -48,7 +84,7 @@ pub enum Error {
         bytes: u64,
     },
     /// The complete file could not get its final name.
-    #[error("cannot move the heap snapshot to {}: {source}; {}", file.display(), remedy(source))]
+    #[error("cannot move a complete file to {}: {source}; {}", file.display(), remedy(source))]
     Move {
         /// The final name.
         file: PathBuf,
@@ -71,11 +107,43 @@ fn remedy(error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "free space on that disk or choose another folder"
         }
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "create that folder first",
+        io::ErrorKind::FileTooLarge => "raise the limit of file sizes (ulimit -f)",
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "that folder does not exist, or no more: create it"
+        }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "choose a folder that this user may write to"
         }
         io::ErrorKind::InvalidFilename => "choose a shorter name",
         _ => "choose another folder",
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_can_do_is_told_for_each_way_a_disk_refuses() {
+        for (error, words) in [
+            (libc::ENOSPC, "free space"),
+            (libc::EDQUOT, "free space"),
+            (libc::EFBIG, "ulimit -f"),
+            (libc::ENOENT, "create it"),
+            (libc::EROFS, "may write to"),
+            (libc::EACCES, "may write to"),
+            (libc::ENAMETOOLONG, "shorter name"),
+            (libc::EIO, "another folder"),
+        ] {
+            let error = Error::Write {
+                file: "/d/x.part".into(),
+                source: io::Error::from_raw_os_error(error),
+            };
+            let sentence = error.to_string();
+            assert!(
+                sentence.contains("/d/x.part") && sentence.contains(words),
+                "{sentence}"
+            );
+        }
     }
 }

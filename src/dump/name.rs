@@ -1,35 +1,74 @@
-//! The names a dump tries, one after the other, when a file of that name exists.
+//! What the files of one dump are called: snapshot and summary share a stem and, where names are taken, a number.
 //!
 //! It reads no folder: whether a name is free is known only by taking it.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The longest file name in bytes: NAME_MAX of Linux and macOS.
 const LONGEST: usize = 255;
 
-/// `x.heapsnapshot`, `x-1.heapsnapshot`, `x-2.heapsnapshot`, …; nothing if the path names no file.
-pub fn final_names(file: &Path) -> impl Iterator<Item = PathBuf> {
-    let stem = file.file_stem().map(OsStr::to_owned);
-    let extension = file.extension().map(OsStr::to_owned);
-    let numbered = move |number: u64| {
-        let mut suffix = OsString::from(format!("-{number}"));
-        if let Some(extension) = &extension {
-            suffix.push(".");
-            suffix.push(extension);
-        }
-        Some(file.with_file_name(join(stem.as_deref()?, &suffix)))
-    };
-    let asked_for = file.file_name().map(|_| file.to_owned());
-    asked_for.into_iter().chain((1..).map_while(numbered))
+const COMPRESSED: &str = ".gz";
+const SUMMARY: &str = ".summary.json";
+
+/// The names of a dump.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    stem: OsString,
+    /// With its dot, or empty.
+    extension: OsString,
 }
 
-/// `x.heapsnapshot.part`, `x.heapsnapshot.1.part`, …; nothing if the path names no file.
-pub fn temporary_names(file: &Path) -> impl Iterator<Item = PathBuf> {
+impl Name {
+    /// Names for a snapshot that shall be called as `file` is, and if it is compressed with `.gz` behind. `None` if the path
+    /// names no file.
+    pub fn of(file: &Path, is_compressed: bool) -> Option<Name> {
+        // `/folder/..` has no name, `/folder/.` has that of the folder.
+        file.file_name()?;
+        let mut extension = OsString::new();
+        if let Some(of_file) = file.extension() {
+            extension.push(".");
+            extension.push(of_file);
+        }
+        if is_compressed {
+            extension.push(COMPRESSED);
+        }
+        Some(Name {
+            stem: file.file_stem()?.to_owned(),
+            extension,
+        })
+    }
+
+    /// `x.heapsnapshot`, and for further dumps of this name `x-1.heapsnapshot`, …
+    pub fn snapshot(&self, number: u64) -> OsString {
+        self.numbered(number, &self.extension)
+    }
+
+    /// `x.summary.json`, `x-1.summary.json`, …
+    pub fn summary(&self, number: u64) -> OsString {
+        self.numbered(number, OsStr::new(SUMMARY))
+    }
+
+    fn numbered(&self, number: u64, extension: &OsStr) -> OsString {
+        let mut suffix = OsString::new();
+        if number > 0 {
+            suffix.push(format!("-{number}"));
+        }
+        suffix.push(extension);
+        join(&self.stem, &suffix)
+    }
+}
+
+/// Whether a file of this name may be a summary.
+pub fn is_of_summary(name: &OsStr) -> bool {
+    name.as_encoded_bytes().ends_with(SUMMARY.as_bytes())
+}
+
+/// `x.part`, `x.1.part`, …: for a file that shall be called `x` when it is complete.
+pub fn temporary_names(name: &OsStr) -> impl Iterator<Item = OsString> {
     let suffixes = std::iter::once(".part".to_owned())
         .chain((1_u64..).map(|number| format!(".{number}.part")));
-    suffixes
-        .map_while(|suffix| Some(file.with_file_name(join(file.file_name()?, OsStr::new(&suffix)))))
+    suffixes.map(move |suffix| join(name, OsStr::new(&suffix)))
 }
 
 /// `stem` and `suffix`, the stem cut so that the whole is a name the file system takes.
@@ -72,67 +111,77 @@ fn cut_bytes(name: &OsStr, longest: usize) -> OsString {
 mod tests {
     use super::*;
 
-    fn first_three(names: impl Iterator<Item = PathBuf>) -> Vec<String> {
-        names
-            .take(3)
-            .map(|name| name.to_str().unwrap().to_owned())
-            .collect()
+    fn name(file: &str) -> Name {
+        Name::of(Path::new(file), false).unwrap()
     }
 
     #[test]
     fn a_number_goes_before_the_extension() {
-        let names = first_three(final_names(Path::new("/d/v1.2 %n.heapsnapshot")));
+        let name = name("/d/v1.2 %n.heapsnapshot");
         assert_eq!(
-            names,
+            [0, 1, 2].map(|number| name.snapshot(number)),
             [
-                "/d/v1.2 %n.heapsnapshot",
-                "/d/v1.2 %n-1.heapsnapshot",
-                "/d/v1.2 %n-2.heapsnapshot"
+                "v1.2 %n.heapsnapshot",
+                "v1.2 %n-1.heapsnapshot",
+                "v1.2 %n-2.heapsnapshot"
             ]
+        );
+        assert_eq!(
+            [0, 1].map(|number| name.summary(number)),
+            ["v1.2 %n.summary.json", "v1.2 %n-1.summary.json"]
         );
     }
 
     #[test]
     fn a_name_without_extension_gets_a_number_too() {
         assert_eq!(
-            first_three(final_names(Path::new("/d/x"))),
-            ["/d/x", "/d/x-1", "/d/x-2"]
+            [0, 1].map(|number| name("/d/x").snapshot(number)),
+            ["x", "x-1"]
         );
     }
 
     #[test]
+    fn a_compressed_snapshot_says_so_at_the_end_of_its_name() {
+        let name = Name::of(Path::new("/d/x.heapsnapshot"), true).unwrap();
+        assert_eq!(name.snapshot(0), "x.heapsnapshot.gz");
+        assert_eq!(name.snapshot(1), "x-1.heapsnapshot.gz");
+        assert_eq!(name.summary(1), "x-1.summary.json");
+    }
+
+    #[test]
     fn a_temporary_name_tells_whose_it_is() {
-        let names = first_three(temporary_names(Path::new("/d/x.heapsnapshot")));
+        let names: Vec<_> = temporary_names(OsStr::new("x.heapsnapshot"))
+            .take(3)
+            .collect();
         assert_eq!(
             names,
             [
-                "/d/x.heapsnapshot.part",
-                "/d/x.heapsnapshot.1.part",
-                "/d/x.heapsnapshot.2.part"
+                "x.heapsnapshot.part",
+                "x.heapsnapshot.1.part",
+                "x.heapsnapshot.2.part"
             ]
         );
     }
 
     #[test]
     fn no_name_is_longer_than_the_file_system_takes() {
-        let longest = PathBuf::from(format!("/d/{}.heapsnapshot", "ä".repeat(121)));
-        for name in final_names(&longest)
-            .chain(temporary_names(&longest).take(12))
-            .take(12)
-        {
-            assert!(name.file_name().unwrap().len() <= LONGEST, "{name:?}");
-        }
-        for name in temporary_names(&longest).take(12) {
-            assert!(name.file_name().unwrap().len() <= LONGEST, "{name:?}");
-            assert!(name.to_str().unwrap().ends_with(".part"));
+        let longest = name(&format!("/d/{}.heapsnapshot", "ä".repeat(121)));
+        for number in 0..12 {
+            let temporary = temporary_names(&longest.snapshot(number)).nth(number as usize);
+            for name in [
+                longest.snapshot(number),
+                longest.summary(number),
+                temporary.unwrap(),
+            ] {
+                assert!(name.len() <= LONGEST && name.to_str().is_some(), "{name:?}");
+            }
         }
     }
 
     #[test]
     fn a_folder_is_no_name() {
-        assert_eq!(
-            final_names(Path::new("/")).count() + temporary_names(Path::new("/d/..")).count(),
-            0
-        );
+        for folder in ["/", "/d/.."] {
+            assert_eq!(Name::of(Path::new(folder), false), None);
+        }
     }
 }

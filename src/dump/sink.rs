@@ -1,22 +1,32 @@
 //! The one way for a snapshot to reach the disk.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::completeness::Completeness;
-use super::{Error, final_place, interruption, name};
+use super::place::Place;
+use super::temporary::TemporaryFile;
+use super::write_back::WriteBack;
+use super::{Encoding, Error};
 
 /// One `write` call of this size costs nothing beside the copy; larger chunks bypass the buffer.
 const BUFFER_BYTES: usize = 256 << 10;
+
+/// The level of gzip: the lowest that zlib compresses at. Higher ones make a snapshot, mostly digits, hardly smaller and
+/// take longer than the heap reader.
+const GZIP_LEVEL: u32 = 1;
 
 /// A snapshot on its way to the disk: a `.part` beside the final place until [`Sink::complete`] moves it there.
 /// An unfinished sink that is dropped removes its file.
 #[derive(Debug)]
 pub struct Sink {
-    wanted: PathBuf,
-    temporary: Option<PathBuf>,
-    output: BufWriter<File>,
+    place: Place,
+    temporary: TemporaryFile,
+    output: Output,
     completeness: Completeness,
 }
 
@@ -25,41 +35,25 @@ pub struct Sink {
 pub struct Written {
     /// Its path, which differs from the wanted one where a file of that name existed.
     pub file: PathBuf,
-    /// Its size.
+    /// The file's size.
     pub bytes: u64,
+    /// The snapshot's size, which is larger than the file's where that is compressed.
+    pub snapshot_bytes: u64,
 }
 
 impl Sink {
-    /// Makes the temporary file for a snapshot that shall be called `file`, an absolute path.
+    /// Makes the temporary file for a snapshot at `place`.
     ///
     /// # Errors
-    /// [`Error::NoFileName`], [`Error::Create`].
-    pub fn create(file: &Path) -> Result<Sink, Error> {
-        let mut temporary_names = name::temporary_names(file);
-        loop {
-            let temporary = temporary_names.next().ok_or_else(|| Error::NoFileName {
-                file: file.to_owned(),
-            })?;
-            match create_private_file(&temporary) {
-                Ok(output) => {
-                    interruption::remove_on_termination(&temporary);
-                    return Ok(Sink {
-                        wanted: file.to_owned(),
-                        temporary: Some(temporary),
-                        output: BufWriter::with_capacity(BUFFER_BYTES, output),
-                        completeness: Completeness::default(),
-                    });
-                }
-                // Of another helper at work, or left by one that was killed: either way not ours.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(source) => {
-                    return Err(Error::Create {
-                        file: temporary,
-                        source,
-                    });
-                }
-            }
-        }
+    /// [`Error::Create`].
+    pub fn create(place: &Place) -> Result<Sink, Error> {
+        let (temporary, file) = TemporaryFile::create(&place.folder, &place.snapshot())?;
+        Ok(Sink {
+            place: place.clone(),
+            temporary,
+            output: Output::new(file, place.encoding),
+            completeness: Completeness::default(),
+        })
     }
 
     /// Adds the next bytes of the snapshot.
@@ -68,28 +62,8 @@ impl Sink {
     /// [`Error::Write`], such as on a full disk.
     pub fn write(&mut self, chunk: &[u8]) -> Result<(), Error> {
         self.completeness.observe(chunk);
-        self.output
-            .write_all(chunk)
-            .map_err(|source| self.write_error(source))
-    }
-
-    /// Forgets all bytes so far: the snapshot comes anew.
-    ///
-    /// # Errors
-    /// [`Error::Write`].
-    pub fn begin_again(&mut self) -> Result<(), Error> {
-        let file = self.output.get_ref().try_clone();
-        let emptied = file.and_then(|mut file| {
-            file.set_len(0)?;
-            file.rewind()?;
-            Ok(file)
-        });
-        let file = emptied.map_err(|source| self.write_error(source))?;
-        let output = BufWriter::with_capacity(BUFFER_BYTES, file);
-        // What the old one has buffered must not be written.
-        drop(std::mem::replace(&mut self.output, output).into_parts());
-        self.completeness = Completeness::default();
-        Ok(())
+        let written = self.output.write_all(chunk);
+        written.map_err(|source| self.write_error(source))
     }
 
     /// Gives the snapshot its final name. To be called only when the source has said that it sent everything.
@@ -97,33 +71,25 @@ impl Sink {
     /// # Errors
     /// [`Error::Incomplete`] when the bytes are no whole snapshot, [`Error::Write`], [`Error::Move`].
     pub fn complete(&mut self) -> Result<Written, Error> {
-        let bytes = self.completeness.bytes();
-        let Some(temporary) = self
-            .temporary
-            .clone()
-            .filter(|_| self.completeness.is_complete())
-        else {
+        let snapshot_bytes = self.completeness.bytes();
+        if !self.completeness.is_complete() {
             return Err(Error::Incomplete {
-                file: self.wanted.clone(),
-                bytes,
+                file: self.place.path_of(&self.place.snapshot()),
+                bytes: snapshot_bytes,
             });
-        };
-        self.output
-            .flush()
-            .map_err(|source| self.write_error(source))?;
-        self.output
-            .get_ref()
-            .sync_all()
-            .map_err(|source| self.write_error(source))?;
-
-        let file = self.move_to_free_name(&temporary)?;
-        self.temporary = None;
-        interruption::keep();
-        if let Some(folder) = file.parent() {
-            // The file is complete and visible; a file system that cannot sync folders is no reason to call it lost.
-            let _ = final_place::sync_folder(folder);
         }
-        Ok(Written { file, bytes })
+        let finished = self.output.finish();
+        let bytes = finished.map_err(|source| self.write_error(source))?;
+        while !self.temporary.move_to(&self.place.snapshot())? {
+            self.place.skip();
+        }
+        // The file is complete and visible; a file system that cannot sync folders is no reason to call it lost.
+        let _ = self.place.folder.sync();
+        Ok(Written {
+            file: self.place.path_of(&self.place.snapshot()),
+            bytes,
+            snapshot_bytes,
+        })
     }
 
     /// Removes what was written, if it did not become a complete file. A second call does nothing.
@@ -131,126 +97,97 @@ impl Sink {
     /// # Errors
     /// [`Error::Remove`], which names the file that is still there.
     pub fn discard(&mut self) -> Result<(), Error> {
-        let Some(temporary) = self.temporary.take() else {
-            return Ok(());
-        };
-        let removed = std::fs::remove_file(&temporary);
-        interruption::keep();
-        match removed {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Remove {
-                file: temporary,
-                source,
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    fn move_to_free_name(&self, temporary: &Path) -> Result<PathBuf, Error> {
-        for file in name::final_names(&self.wanted) {
-            match final_place::move_without_overwriting(temporary, &file) {
-                Ok(()) => return Ok(file),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(source) => return Err(Error::Move { file, source }),
-            }
-        }
-        Err(Error::NoFileName {
-            file: self.wanted.clone(),
-        })
+        self.temporary.remove()
     }
 
     fn write_error(&self, source: io::Error) -> Error {
         Error::Write {
-            file: self
-                .temporary
-                .clone()
-                .unwrap_or_else(|| self.wanted.clone()),
+            file: self.temporary.path(),
             source,
         }
     }
 }
 
-impl Drop for Sink {
-    fn drop(&mut self) {
-        // Whoever wants to hear that the file could not be removed calls `discard` before.
-        let _ = self.discard();
+/// The file behind its buffer, and what makes the bytes fewer before.
+enum Output {
+    Plain(BufWriter<WriteBack>),
+    Gzip(Box<GzEncoder<BufWriter<WriteBack>>>),
+}
+
+impl Output {
+    fn new(file: File, encoding: Encoding) -> Output {
+        let file = BufWriter::with_capacity(BUFFER_BYTES, WriteBack::new(file));
+        match encoding {
+            Encoding::Plain => Output::Plain(file),
+            Encoding::Gzip => {
+                let encoder = GzEncoder::new(file, Compression::new(GZIP_LEVEL));
+                Output::Gzip(Box::new(encoder))
+            }
+        }
+    }
+
+    /// Brings all of it to the disk and returns the file's size.
+    fn finish(&mut self) -> io::Result<u64> {
+        let file = match self {
+            Output::Plain(file) => file,
+            Output::Gzip(encoder) => {
+                encoder.try_finish()?;
+                encoder.get_mut()
+            }
+        };
+        file.flush()?;
+        file.get_mut().finish()
     }
 }
 
-/// A new file that only this user may read: a heap holds secrets.
-fn create_private_file(file: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file)
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Output::Plain(file) => file.write(bytes),
+            Output::Gzip(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Output::Plain(file) => file.flush(),
+            Output::Gzip(encoder) => encoder.flush(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Output::Plain(_) => "Plain",
+            Output::Gzip(_) => "Gzip",
+        })
+    }
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use super::*;
+    use crate::dump::folder::tests::TestFolder;
     use std::fs;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::path::Path;
 
     const SNAPSHOT: &[u8] = b"{\"snapshot\":{},\"strings\":[]}";
 
-    /// A folder of its own for each test, gone with it.
-    pub struct Folder(PathBuf);
-
-    impl Folder {
-        pub fn new() -> Folder {
-            static COUNT: AtomicU32 = AtomicU32::new(0);
-            let number = COUNT.fetch_add(1, Ordering::Relaxed);
-            let path = std::env::temp_dir().join(format!(
-                "node-oom-heapdump-test-{}-{number}",
-                std::process::id()
-            ));
-            fs::create_dir(&path).unwrap();
-            Folder(path)
-        }
-
-        pub fn file(&self, name: impl AsRef<Path>) -> PathBuf {
-            self.0.join(name)
-        }
-
-        pub fn names(&self) -> Vec<String> {
-            let entries = fs::read_dir(&self.0).unwrap();
-            let mut names: Vec<String> = entries
-                .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-                .collect();
-            names.sort();
-            names
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            fs::remove_dir_all(&self.0).unwrap();
-        }
+    fn create(file: &Path) -> Result<Sink, Error> {
+        Sink::create(&Place::of(file, Encoding::Plain)?)
     }
 
     fn write_snapshot(file: &Path) -> Result<Written, Error> {
-        let mut sink = Sink::create(file)?;
+        let mut sink = create(file)?;
         sink.write(SNAPSHOT)?;
         sink.complete()
     }
 
     #[test]
-    fn what_was_written_before_a_new_beginning_is_not_in_the_file() {
-        let folder = Folder::new();
-        let mut sink = Sink::create(&folder.file("x.heapsnapshot")).unwrap();
-        sink.write(&[b'{'; 3 * BUFFER_BYTES / 2]).unwrap();
-        sink.write(b"{cut").unwrap();
-        sink.begin_again().unwrap();
-        sink.write(SNAPSHOT).unwrap();
-        let written = sink.complete().unwrap();
-        assert_eq!(written.bytes, SNAPSHOT.len() as u64);
-        assert_eq!(fs::read(written.file).unwrap(), SNAPSHOT);
-    }
-
-    #[test]
     fn a_file_under_its_final_name_is_complete() {
-        let folder = Folder::new();
-        let mut sink = Sink::create(&folder.file("x.heapsnapshot")).unwrap();
+        let folder = TestFolder::new();
+        let mut sink = create(&folder.file("x.heapsnapshot")).unwrap();
         sink.write(&SNAPSHOT[..5]).unwrap();
         assert_eq!(folder.names(), ["x.heapsnapshot.part"]);
         sink.write(&SNAPSHOT[5..]).unwrap();
@@ -259,7 +196,8 @@ pub mod tests {
             written,
             Written {
                 file: folder.file("x.heapsnapshot"),
-                bytes: SNAPSHOT.len() as u64
+                bytes: SNAPSHOT.len() as u64,
+                snapshot_bytes: SNAPSHOT.len() as u64,
             }
         );
         assert_eq!(folder.names(), ["x.heapsnapshot"]);
@@ -268,8 +206,8 @@ pub mod tests {
 
     #[test]
     fn a_snapshot_cut_short_leaves_no_file() {
-        let folder = Folder::new();
-        let mut sink = Sink::create(&folder.file("x.heapsnapshot")).unwrap();
+        let folder = TestFolder::new();
+        let mut sink = create(&folder.file("x.heapsnapshot")).unwrap();
         sink.write(&SNAPSHOT[..SNAPSHOT.len() - 1]).unwrap();
         assert!(matches!(
             sink.complete(),
@@ -281,8 +219,8 @@ pub mod tests {
 
     #[test]
     fn an_unfinished_sink_takes_its_temporary_file_with_it() {
-        let folder = Folder::new();
-        let mut sink = Sink::create(&folder.file("x.heapsnapshot")).unwrap();
+        let folder = TestFolder::new();
+        let mut sink = create(&folder.file("x.heapsnapshot")).unwrap();
         sink.write(SNAPSHOT).unwrap();
         drop(sink);
         assert!(folder.names().is_empty());
@@ -290,8 +228,8 @@ pub mod tests {
 
     #[test]
     fn a_complete_file_outlives_its_sink() {
-        let folder = Folder::new();
-        let mut sink = Sink::create(&folder.file("x.heapsnapshot")).unwrap();
+        let folder = TestFolder::new();
+        let mut sink = create(&folder.file("x.heapsnapshot")).unwrap();
         sink.write(SNAPSHOT).unwrap();
         sink.complete().unwrap();
         sink.discard().unwrap();
@@ -301,7 +239,7 @@ pub mod tests {
 
     #[test]
     fn an_existing_file_is_kept() {
-        let folder = Folder::new();
+        let folder = TestFolder::new();
         fs::write(folder.file("x.heapsnapshot"), "precious").unwrap();
         let first = write_snapshot(&folder.file("x.heapsnapshot")).unwrap();
         let second = write_snapshot(&folder.file("x.heapsnapshot")).unwrap();
@@ -315,7 +253,7 @@ pub mod tests {
 
     #[test]
     fn a_temporary_file_of_a_dead_run_does_not_block() {
-        let folder = Folder::new();
+        let folder = TestFolder::new();
         fs::write(folder.file("x.heapsnapshot.part"), "stale").unwrap();
         write_snapshot(&folder.file("x.heapsnapshot")).unwrap();
         assert_eq!(folder.names(), ["x.heapsnapshot", "x.heapsnapshot.part"]);
@@ -327,8 +265,8 @@ pub mod tests {
 
     #[test]
     fn two_dumps_of_one_name_at_once_become_two_files() {
-        let folder = Folder::new();
-        let mut sinks = [(); 2].map(|()| Sink::create(&folder.file("x.heapsnapshot")).unwrap());
+        let folder = TestFolder::new();
+        let mut sinks = [(); 2].map(|()| create(&folder.file("x.heapsnapshot")).unwrap());
         sinks
             .iter_mut()
             .for_each(|sink| sink.write(SNAPSHOT).unwrap());
@@ -340,7 +278,7 @@ pub mod tests {
 
     #[test]
     fn the_longest_name_works() {
-        let folder = Folder::new();
+        let folder = TestFolder::new();
         let file = folder.file(format!(
             "{}.heapsnapshot",
             "n".repeat(255 - ".heapsnapshot".len())
@@ -352,7 +290,7 @@ pub mod tests {
 
     #[test]
     fn a_name_is_taken_as_it_is() {
-        let folder = Folder::new();
+        let folder = TestFolder::new();
         for name in [
             "100%s %n.heapsnapshot",
             " -x.heapsnapshot",
@@ -367,12 +305,12 @@ pub mod tests {
 
     #[test]
     fn a_missing_folder_is_named_with_its_remedy() {
-        let folder = Folder::new();
+        let folder = TestFolder::new();
         let error = write_snapshot(&folder.file("missing/x.heapsnapshot"))
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("missing/x.heapsnapshot.part") && error.contains("create that folder"),
+            error.contains("/missing:") && error.contains("create it"),
             "{error}"
         );
     }
@@ -380,7 +318,7 @@ pub mod tests {
     #[test]
     fn a_folder_is_no_place_for_the_bytes() {
         assert!(matches!(
-            Sink::create(Path::new("/")),
+            create(Path::new("/")),
             Err(Error::NoFileName { .. })
         ));
     }
@@ -393,14 +331,14 @@ pub mod tests {
 
         #[test]
         fn a_name_need_not_be_utf_8() {
-            let folder = Folder::new();
+            let folder = TestFolder::new();
             let file = folder.file(std::ffi::OsStr::from_bytes(b"\xff\xfe.heapsnapshot"));
             assert_eq!(write_snapshot(&file).unwrap().file, file);
         }
 
         #[test]
         fn only_the_owner_may_read_a_heap() {
-            let folder = Folder::new();
+            let folder = TestFolder::new();
             let written = write_snapshot(&folder.file("x.heapsnapshot")).unwrap();
             assert_eq!(
                 fs::metadata(written.file).unwrap().permissions().mode() & 0o777,
@@ -410,7 +348,7 @@ pub mod tests {
 
         #[test]
         fn a_link_planted_under_the_temporary_name_is_not_followed() {
-            let folder = Folder::new();
+            let folder = TestFolder::new();
             symlink(folder.file("victim"), folder.file("x.heapsnapshot.part")).unwrap();
             write_snapshot(&folder.file("x.heapsnapshot")).unwrap();
             assert_eq!(folder.names(), ["x.heapsnapshot", "x.heapsnapshot.part"]);
@@ -418,7 +356,7 @@ pub mod tests {
 
         #[test]
         fn a_link_under_the_final_name_is_kept() {
-            let folder = Folder::new();
+            let folder = TestFolder::new();
             symlink(folder.file("nowhere"), folder.file("x.heapsnapshot")).unwrap();
             let written = write_snapshot(&folder.file("x.heapsnapshot")).unwrap();
             assert_eq!(written.file, folder.file("x-1.heapsnapshot"));
@@ -427,8 +365,8 @@ pub mod tests {
 
         #[test]
         fn a_temporary_file_that_cannot_be_removed_is_named() {
-            let folder = Folder::new();
-            let mut sink = Sink::create(&folder.file("x.heapsnapshot")).unwrap();
+            let folder = TestFolder::new();
+            let mut sink = create(&folder.file("x.heapsnapshot")).unwrap();
             fs::remove_file(folder.file("x.heapsnapshot.part")).unwrap();
             fs::create_dir(folder.file("x.heapsnapshot.part")).unwrap();
             let error = sink.discard().unwrap_err().to_string();
@@ -437,20 +375,44 @@ pub mod tests {
                 "{error}"
             );
         }
+    }
+
+    mod compressed {
+        use super::*;
+        use std::io::Read;
 
         #[test]
-        fn bytes_that_find_no_room_are_an_error() {
-            let mut sink = Sink {
-                wanted: "/dev/full".into(),
-                temporary: None,
-                output: BufWriter::new(OpenOptions::new().write(true).open("/dev/full").unwrap()),
-                completeness: Completeness::default(),
-            };
-            let error = sink.write(&[0; BUFFER_BYTES]).unwrap_err().to_string();
-            assert!(
-                error.contains("/dev/full") && error.contains("free space"),
-                "{error}"
-            );
+        fn a_compressed_file_holds_the_snapshot_and_is_whole() {
+            let folder = TestFolder::new();
+            let place = Place::of(&folder.file("x.heapsnapshot"), Encoding::Gzip).unwrap();
+            let mut sink = Sink::create(&place).unwrap();
+            let nodes = "1,2,3,4\n".repeat(100_000);
+            let snapshot = format!("{{\"nodes\":[{nodes}],\"strings\":[]}}");
+            for chunk in snapshot.as_bytes().chunks(70_000) {
+                sink.write(chunk).unwrap();
+            }
+            let written = sink.complete().unwrap();
+            assert_eq!(folder.names(), ["x.heapsnapshot.gz"]);
+            assert_eq!(written.snapshot_bytes, snapshot.len() as u64);
+            assert_eq!(written.bytes, fs::metadata(&written.file).unwrap().len());
+            assert!(written.bytes < written.snapshot_bytes / 10);
+            let mut content = String::new();
+            let file = File::open(written.file).unwrap();
+            flate2::read::GzDecoder::new(file)
+                .read_to_string(&mut content)
+                .unwrap();
+            assert!(content == snapshot);
+        }
+
+        #[test]
+        fn a_snapshot_cut_short_leaves_no_compressed_file_either() {
+            let folder = TestFolder::new();
+            let place = Place::of(&folder.file("x.heapsnapshot"), Encoding::Gzip).unwrap();
+            let mut sink = Sink::create(&place).unwrap();
+            sink.write(b"{\"nodes\":[").unwrap();
+            assert!(matches!(sink.complete(), Err(Error::Incomplete { .. })));
+            drop(sink);
+            assert!(folder.names().is_empty());
         }
     }
 }

@@ -11,6 +11,8 @@ use procfs::ProcError;
 use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::{Error, IO_THREAD_PATIENCE, OfProcess, address};
 use crate::request::InspectorAddress;
 
@@ -90,7 +92,7 @@ impl Target {
         let name = executable.file_name().unwrap_or_default();
         let is_node = name == "node" || name == "nodejs";
         let handled = self.process.status().map_err(failed)?.sigcgt;
-        let handles_signal = handled & (1 << (libc::SIGUSR1 - 1)) != 0;
+        let handles_signal = handled & (1 << (Signal::USR1.as_raw() - 1)) != 0;
         if is_node && handles_signal {
             Ok(())
         } else {
@@ -102,16 +104,12 @@ impl Target {
     }
 
     fn signal(&self) -> Result<(), Error> {
-        // SAFETY: the process was found just now, and handles this signal.
-        if unsafe { libc::kill(self.process.pid, libc::SIGUSR1) } == 0 {
-            Ok(())
-        } else {
-            let error = std::io::Error::last_os_error();
-            Err(Error::NotReadable {
-                process: self.id,
-                reason: error.to_string(),
-            })
-        }
+        let process =
+            Pid::from_raw(self.process.pid).ok_or(Error::NoProcess { process: self.id })?;
+        kill_process(process, Signal::USR1).map_err(|error| Error::NotReadable {
+            process: self.id,
+            reason: error.to_string(),
+        })
     }
 }
 

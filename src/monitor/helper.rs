@@ -4,7 +4,9 @@ use std::io::{self, BufReader, PipeReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::request::{Answer, DumpRequest, InspectorAddress, Source};
+use crate::frames::FrameWriter;
+use crate::request::{Answer, DumpRequest, FileOptions, InspectorAddress, Source};
+use crate::summary::DumpMetadata;
 
 /// A helper that is ready to be started: its command lines stand, so that little is left to do when memory is short.
 pub struct Helper {
@@ -76,6 +78,7 @@ impl Helper {
         inspector: &InspectorAddress,
         (process, thread): (u32, u32),
         file: &Path,
+        options: &FileOptions,
         may_ask_inspector: bool,
     ) -> Self {
         let command = |source| {
@@ -84,6 +87,7 @@ impl Helper {
                 thread,
                 source,
                 file: file.to_owned(),
+                options: options.clone(),
             };
             prepare(executable, &request)
         };
@@ -100,29 +104,48 @@ impl Helper {
         self.may_ask_inspector
     }
 
-    /// Starts it: for the frames that come from `frames`, or without them for the inspector.
+    /// Starts it for the frames of a frozen child that come from `frames`.
     ///
     /// # Errors
     /// [`HelperError::Start`].
-    pub fn start(&mut self, frames: Option<PipeReader>) -> Result<RunningHelper, HelperError> {
-        let (command, input) = match frames {
-            Some(frames) => (&mut self.from_frozen_child, Stdio::from(frames)),
-            None => (&mut self.from_inspector, Stdio::null()),
-        };
-        let spawned = command.stdin(input).stderr(standard_error()).spawn();
-        // The command keeps what it was given; a copy of the pipe left there would never end.
-        command.stdin(Stdio::null()).stderr(Stdio::null());
-        let failed = |source| HelperError::Start {
-            executable: self.executable.clone(),
-            source,
-        };
-        let mut child = spawned.map_err(failed)?;
-        let answers = child
-            .stdout
-            .take()
-            .ok_or_else(|| failed(io::Error::other("its output is not connected")))?;
-        Ok(RunningHelper { child, answers })
+    pub fn start(&mut self, frames: PipeReader) -> Result<RunningHelper, HelperError> {
+        spawn(&self.executable, &mut self.from_frozen_child, frames.into())
     }
+
+    /// Starts it for the inspector, and tells it `metadata`.
+    ///
+    /// # Errors
+    /// [`HelperError::Start`].
+    pub fn ask_inspector(&mut self, metadata: &DumpMetadata) -> Result<RunningHelper, HelperError> {
+        // Without descriptors for a pipe the dump goes on, and its summary knows less.
+        let Ok((input, output)) = io::pipe() else {
+            return spawn(&self.executable, &mut self.from_inspector, Stdio::null());
+        };
+        let helper = spawn(&self.executable, &mut self.from_inspector, input.into())?;
+        // A helper that is gone does not read it, and is reported where it is waited for.
+        let _ = FrameWriter::new(output).metadata(metadata);
+        Ok(helper)
+    }
+}
+
+fn spawn(
+    executable: &Path,
+    command: &mut Command,
+    input: Stdio,
+) -> Result<RunningHelper, HelperError> {
+    let spawned = command.stdin(input).stderr(standard_error()).spawn();
+    // The command keeps what it was given; a copy of the pipe left there would never end.
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    let failed = |source| HelperError::Start {
+        executable: executable.to_owned(),
+        source,
+    };
+    let mut child = spawned.map_err(failed)?;
+    let answers = child
+        .stdout
+        .take()
+        .ok_or_else(|| failed(io::Error::other("its output is not connected")))?;
+    Ok(RunningHelper { child, answers })
 }
 
 /// Only what `posix_spawn` can do is asked for: a fork would copy Node's page tables.

@@ -7,13 +7,13 @@ mod helper;
 mod signals;
 
 use std::collections::HashMap;
-use std::io::PipeReader;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crossbeam_channel::Receiver;
 
 use crate::message::{megabytes, tell};
+use crate::metadata;
 use crate::watch::{Alarm, Cause, ChildEnd, Common, Danger, Frames, MemoryBound, Stage, Watch};
 pub use helper::{Helper, HelperError, RunningHelper};
 pub use signals::spawn_without_signals;
@@ -93,7 +93,7 @@ fn attend(alarms: &Receiver<Alarm>, helpers: &Arc<Helpers>) {
         match alarm {
             Alarm::Danger { danger, frames } => {
                 tell(&describe_danger(&danger));
-                begin_dump(danger.watch, frames, helpers);
+                begin_dump(danger, frames, helpers);
             }
             Alarm::NearHeapLimit { current_heap_limit } if debug => {
                 tell(&format!(
@@ -107,10 +107,10 @@ fn attend(alarms: &Receiver<Alarm>, helpers: &Arc<Helpers>) {
 }
 
 /// Makes the dump on a thread of its own, so that the dumps of several isolates do not wait for each other.
-fn begin_dump(watch: Arc<Watch>, frames: Option<Frames>, helpers: &Arc<Helpers>) {
-    let (for_thread, helpers) = (Arc::clone(&watch), Arc::clone(helpers));
+fn begin_dump(danger: Danger, frames: Option<Frames>, helpers: &Arc<Helpers>) {
+    let (watch, helpers) = (Arc::clone(&danger.watch), Arc::clone(helpers));
     let begun = signals::spawn_without_signals("oom-heapdump", move || {
-        make_dump(&for_thread, frames, &helpers);
+        make_dump(&danger, frames, &helpers);
     });
     if let Err(error) = begun {
         let reason = format!("no heap snapshot: {}", NoThread::from(error));
@@ -119,10 +119,11 @@ fn begin_dump(watch: Arc<Watch>, frames: Option<Frames>, helpers: &Arc<Helpers>)
     }
 }
 
-fn make_dump(watch: &Watch, frames: Option<Frames>, helpers: &Helpers) {
+fn make_dump(danger: &Danger, frames: Option<Frames>, helpers: &Helpers) {
+    let watch = &*danger.watch;
     let result = match frames {
-        Some(frames) => dump_from_frozen_child(watch, frames, helpers),
-        None => dump_from_inspector(watch, helpers),
+        Some(frames) => dump_from_frozen_child(danger, frames, helpers),
+        None => dump_from_inspector(danger, helpers),
     };
     match result {
         Ok(file) => watch.dump_completed(file),
@@ -143,12 +144,12 @@ fn make_dump(watch: &Watch, frames: Option<Frames>, helpers: &Helpers) {
 }
 
 fn dump_from_frozen_child(
-    watch: &Watch,
+    danger: &Danger,
     frames: Frames,
     helpers: &Helpers,
 ) -> Result<PathBuf, HelperError> {
-    let Frames { pipe, child } = frames;
-    let result = start_helper(watch, Some(pipe), helpers).and_then(|helper| {
+    let (watch, Frames { pipe, child }) = (&danger.watch, frames);
+    let result = with_helper(watch, helpers, |helper| helper.start(pipe)).and_then(|helper| {
         // The child is gone before the dump is over, so that the next one finds its place free.
         child.iter().for_each(ChildEnd::wait);
         helper.hear_out(|| {})
@@ -163,25 +164,27 @@ fn dump_from_frozen_child(
             }
             tell("the inspector is asked for the heap snapshot instead");
             watch.dump.set(Stage::Requested);
-            dump_from_inspector(watch, helpers)
+            dump_from_inspector(danger, helpers)
         }
         result => result,
     }
 }
 
-fn dump_from_inspector(watch: &Watch, helpers: &Helpers) -> Result<PathBuf, HelperError> {
-    start_helper(watch, None, helpers)?.hear_out(|| watch.dump.set(Stage::Connected))
+fn dump_from_inspector(danger: &Danger, helpers: &Helpers) -> Result<PathBuf, HelperError> {
+    let watch = &danger.watch;
+    let metadata = metadata::gather(metadata::reason_of(&danger.cause), watch);
+    with_helper(watch, helpers, |helper| helper.ask_inspector(&metadata))?
+        .hear_out(|| watch.dump.set(Stage::Connected))
 }
 
-fn start_helper(
+fn with_helper(
     watch: &Watch,
-    pipe: Option<PipeReader>,
     helpers: &Helpers,
+    start: impl FnOnce(&mut Helper) -> Result<RunningHelper, HelperError>,
 ) -> Result<RunningHelper, HelperError> {
-    lock(helpers)
-        .get_mut(&watch.thread)
-        .ok_or(HelperError::IsolateEnded)?
-        .start(pipe)
+    let mut helpers = lock(helpers);
+    let helper = helpers.get_mut(&watch.thread);
+    start(helper.ok_or(HelperError::IsolateEnded)?)
 }
 
 fn describe_danger(danger: &Danger) -> String {

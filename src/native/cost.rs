@@ -41,9 +41,7 @@ pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<Dum
     let reaped_before = cpu_time_of(libc::RUSAGE_CHILDREN);
     let start = Instant::now();
     let (frames, output) = pipe().map_err(sentence)?;
-    let helper = helper
-        .start(Some(frames))
-        .map_err(|error| error.to_string())?;
+    let helper = helper.start(frames).map_err(|error| error.to_string())?;
     let helper_process = helper.process();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{HeapReader, metadata, pipe, trust};
+use super::{HeapReader, pipe, trust};
 use crate::freeze::{self, Way};
+use crate::metadata;
 use crate::method::InspectorDumper;
-use crate::summary::Reason;
-use crate::watch::{Cause, ChildEnd, Danger, Dumper, Frames, Meanwhile, Stage};
+use crate::watch::{ChildEnd, Danger, Dumper, Frames, Meanwhile, Stage};
 
 /// Freezes the process on the spot. The application goes on, or, where it is about to die anyway, waits and needs no
 /// memory for copies.
@@ -26,7 +26,7 @@ impl Dumper for NativeDumper {
             Meanwhile::GoesOn | Meanwhile::OtherThreadWaits => Way::CopyOnWrite,
             Meanwhile::Waits => Way::Shared,
         };
-        let metadata = metadata::gather(reason_of(&danger.cause), &danger.watch);
+        let metadata = metadata::gather(metadata::reason_of(&danger.cause), &danger.watch);
         let deadline = Instant::now() + danger.watch.rules.timeout;
         let watch = Arc::clone(&danger.watch);
         trust::give_way();
@@ -57,16 +57,6 @@ impl Dumper for NativeDumper {
 
     fn needs_javascript(&self) -> bool {
         trust::distrust().is_some()
-    }
-}
-
-fn reason_of(cause: &Cause) -> Reason {
-    match cause {
-        Cause::Threshold => Reason::Threshold,
-        Cause::NearHeapLimit => Reason::NearHeapLimit,
-        Cause::OutOfMemory { .. } => Reason::OutOfMemory,
-        Cause::Memory { .. } => Reason::Rss,
-        Cause::Signal => Reason::Signal,
     }
 }
 

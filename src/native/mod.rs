@@ -6,7 +6,6 @@
 pub mod cost;
 mod dumper;
 mod image;
-mod metadata;
 #[cfg(feature = "oracle")]
 pub mod oracle;
 mod shared_slots;
@@ -33,6 +32,7 @@ use crate::heap::memory::Memory;
 use crate::heap::page_numbers::PageNumbers;
 use crate::heap::self_test::self_test;
 use crate::heap::{Counts, HeapError};
+use crate::metadata;
 use crate::monitor::{Helper, HelperError, RunningHelper};
 use crate::summary::{DumpMetadata, Reason};
 use crate::v8::{self, Isolate};
@@ -134,7 +134,7 @@ impl HeapReader {
             return Err(FreezeError::Busy.into());
         }
         let (pipe, output) = pipe().map_err(NativeError::Pipe)?;
-        let helper = helper.start(Some(pipe))?;
+        let helper = helper.start(pipe)?;
         let metadata = metadata::gather(Reason::Request, watch);
         let reading = self.read_frozen(Way::CopyOnWrite, output, &metadata, DEADLINE);
         let reading = reading.ok();

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::cgroup::{MemoryGroups, SYSTEM_ROOT};
 use crate::summary::{Collection, DumpMetadata, HeapSpace, Reason};
 use crate::v8::{HeapSpaceUse, Isolate};
-use crate::watch::{Watch, resident_memory};
+use crate::watch::{Cause, Watch, resident_memory};
 
 /// The metadata of a dump of the isolate that `watch` watches. What V8 tells of it is there only on its own thread.
 pub fn gather(reason: Reason, watch: &Watch) -> DumpMetadata {
@@ -43,6 +43,17 @@ pub fn gather(reason: Reason, watch: &Watch) -> DumpMetadata {
             })
             .collect(),
         ..DumpMetadata::default()
+    }
+}
+
+/// What the summary calls `cause`.
+pub fn reason_of(cause: &Cause) -> Reason {
+    match cause {
+        Cause::Threshold => Reason::Threshold,
+        Cause::NearHeapLimit => Reason::NearHeapLimit,
+        Cause::OutOfMemory { .. } => Reason::OutOfMemory,
+        Cause::Memory { .. } => Reason::Rss,
+        Cause::Signal => Reason::Signal,
     }
 }
 

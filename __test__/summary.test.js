@@ -1,0 +1,81 @@
+"use strict";
+
+// The summary: evidence that is there whatever becomes of the snapshot.
+const assert = require("node:assert/strict");
+const fs = require("node:fs");
+const path = require("node:path");
+const { test } = require("node:test");
+const { majors, node } = require("./support/node-versions");
+const { ending, temporaryDirectory } = require("./support/program");
+const { readSummary, snapshotsIn } = require("./support/snapshot");
+const { dieWatched, dumpWatched, runWatched, summaryLines } = require("./support/watched");
+
+const native = { method: "native", threshold: false, name: "mine" };
+
+for (const major of majors) {
+  test(`on Node ${major} a process that dies leaves a summary beside its snapshot`, async (context) => {
+    const directory = temporaryDirectory(context);
+    const finished = await dieWatched(native, { node: node(major).path, cwd: directory, flags: [] });
+    assert.equal(finished.signal, "SIGABRT", `${ending(finished)}\n${finished.stderr}`);
+    const { program, dump, heap, snapshot } = readSummary(directory, "mine");
+    assert.equal(program, directory);
+    assert.equal(dump.process, finished.pid);
+    assert.equal(dump.oldGenerationLimit, 30 * 1024 * 1024);
+    assert.ok(dump.collections.length > 0);
+    assert.ok(heap.nodes > 10_000 && heap.bytes > 25e6, JSON.stringify(heap));
+    assert.ok(heap.constructors.length > 10 && heap.constructors[0].bytes > 10e6, JSON.stringify(heap));
+    assert.equal(snapshot.state, "complete");
+    assert.equal(snapshot.file, "mine.heapsnapshot");
+    assert.equal(snapshot.bytes, fs.statSync(path.join(directory, "mine.heapsnapshot")).size);
+  });
+}
+
+test("ten lines on standard error tell the summary where disks do not last", async (context) => {
+  const finished = await dieWatched(native, { cwd: temporaryDirectory(context), flags: [] });
+  const lines = summaryLines(finished);
+  assert.equal(lines.length, 10, finished.stderr);
+  assert.match(lines[0], new RegExp(`process ${finished.pid}`));
+  assert.ok(finished.stderr.indexOf(lines[9]) < finished.stderr.indexOf("is complete"), finished.stderr);
+});
+
+test("a dump that the program asks for tells no summary on standard error, and writes one", async (context) => {
+  const directory = temporaryDirectory(context);
+  const script = `watch({ method: "native", threshold: false }).createHeapSnapshot("mine").then(() => process.exit())`;
+  const finished = await runWatched(script, { cwd: directory });
+  assert.deepEqual(summaryLines(finished), []);
+  assert.equal(readSummary(directory, "mine").dump.reason, "request");
+});
+
+test("the summary is there before the first byte of the snapshot", async (context) => {
+  const directory = temporaryDirectory(context);
+  // The file of the snapshot can never grow: what is there when the dump fails was there before it.
+  const script = `
+    const { execFileSync } = require("node:child_process")
+    execFileSync("prlimit", ["--pid", process.pid, "--fsize=65536"])
+    const instance = watch({ method: "native", threshold: false })
+    instance.createHeapSnapshot("mine").catch((error) => { console.log(error.message); process.exit() })`;
+  const finished = await runWatched(script, { cwd: directory });
+  assert.match(finished.stdout, /mine\.heapsnapshot\.part.*the summary is in .*mine\.summary\.json/);
+  assert.deepEqual(snapshotsIn(directory), []);
+  const { heap, snapshot } = readSummary(directory, "mine");
+  assert.ok(heap.nodes > 10_000);
+  assert.equal(snapshot.state, "failed");
+  assert.match(snapshot.reason, /ulimit -f/);
+});
+
+test("a summary that exists is kept, and the new dump takes the next number", async (context) => {
+  const directory = temporaryDirectory(context);
+  fs.writeFileSync(path.join(directory, "mine.summary.json"), "precious");
+  const [file] = await dumpWatched({ name: "mine" }, { cwd: directory });
+  assert.equal(file, path.join(directory, "mine-1.heapsnapshot"));
+  assert.equal(fs.readFileSync(path.join(directory, "mine.summary.json"), "utf8"), "precious");
+  assert.equal(readSummary(directory, "mine-1").snapshot.file, "mine-1.heapsnapshot");
+});
+
+test("a link planted under the name of the summary is not followed", async (context) => {
+  const directory = temporaryDirectory(context);
+  fs.symlinkSync(path.join(directory, "elsewhere"), path.join(directory, "mine.summary.json"));
+  await dumpWatched({ name: "mine" }, { cwd: directory });
+  assert.ok(!fs.existsSync(path.join(directory, "elsewhere")));
+  assert.equal(readSummary(directory, "mine-1").snapshot.state, "complete");
+});

@@ -1,0 +1,74 @@
+//! Where the files of one dump go: the folder, and what they are called in it.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::folder::Folder;
+use super::name::Name;
+use super::{Encoding, Error};
+
+/// The place of one dump.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Where all its files are.
+    pub folder: Rc<Folder>,
+    /// What the snapshot's file holds.
+    pub encoding: Encoding,
+    name: Name,
+    /// Tells dumps of one name apart.
+    number: u64,
+}
+
+impl Place {
+    /// The place of a snapshot that shall be called `file`, an absolute path.
+    ///
+    /// # Errors
+    /// [`Error::NoFileName`], [`Error::Folder`].
+    pub fn of(file: &Path, encoding: Encoding) -> Result<Place, Error> {
+        let name = Name::of(file, encoding == Encoding::Gzip);
+        let (Some(name), Some(folder)) = (name, file.parent()) else {
+            return Err(Error::NoFileName {
+                file: file.to_owned(),
+            });
+        };
+        let opened = Folder::open(folder).map_err(|source| Error::Folder {
+            folder: folder.to_owned(),
+            source,
+        })?;
+        Ok(Place {
+            folder: Rc::new(opened),
+            encoding,
+            name,
+            number: 0,
+        })
+    }
+
+    /// What the snapshot shall be called.
+    pub fn snapshot(&self) -> OsString {
+        self.name.snapshot(self.number)
+    }
+
+    /// What the summary is called.
+    pub fn summary(&self) -> OsString {
+        self.name.summary(self.number)
+    }
+
+    /// Goes on to the next number under which there is no snapshot. One that cannot be looked up counts as absent: it is
+    /// taken, or not, when it is needed.
+    pub fn skip_taken_snapshots(&mut self) {
+        while self.folder.has(&self.snapshot()).unwrap_or(false) {
+            self.number += 1;
+        }
+    }
+
+    /// Goes on to the next number.
+    pub fn skip(&mut self) {
+        self.number += 1;
+    }
+
+    /// The path of a file in the folder, for people.
+    pub fn path_of(&self, name: &OsStr) -> PathBuf {
+        self.folder.path_of(name)
+    }
+}

@@ -1,0 +1,197 @@
+//! One dump from its first word to its last, in this order: the summary, the snapshot, the dumps that are kept, the program
+//! that is run. A stage that fails never takes away what those before it have written.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::headroom::Headroom;
+use super::place::Place;
+use super::sink::{Sink, Written};
+use super::summary_file::{FileName, Snapshot, Summary, SummaryFile};
+use super::{Encoding, Error, hook, preflight, rotation, words};
+use crate::message::tell;
+use crate::request::FileOptions;
+use crate::summary::{DumpMetadata, HeapSummary, Reason};
+
+/// A dump that is being made.
+pub struct Dump<'a> {
+    options: &'a FileOptions,
+    began: Instant,
+    place: Place,
+    headroom: Headroom,
+    content: Summary,
+    summary: Option<SummaryFile>,
+    sink: Option<Sink>,
+}
+
+impl<'a> Dump<'a> {
+    /// Begins a dump whose snapshot shall be called `file`. Nothing is written yet.
+    ///
+    /// # Errors
+    /// [`Error::NoFileName`], [`Error::Folder`].
+    pub fn begin(file: &Path, options: &'a FileOptions) -> Result<Dump<'a>, Error> {
+        let encoding = match options.gzip {
+            true => Encoding::Gzip,
+            false => Encoding::Plain,
+        };
+        Ok(Dump {
+            options,
+            began: Instant::now(),
+            place: Place::of(file, encoding)?,
+            headroom: Headroom::of_this_process(),
+            content: Summary {
+                program: options.program.clone(),
+                dump: DumpMetadata::default(),
+                heap: None,
+                heap_after_ms: None,
+                snapshot: Snapshot::Begun,
+                exec: None,
+            },
+            summary: None,
+            sink: None,
+        })
+    }
+
+    /// Takes note of who is dumped and why.
+    pub fn note_metadata(&mut self, metadata: DumpMetadata) {
+        self.content.dump = metadata;
+        self.save();
+    }
+
+    /// Takes note of what the heap holds.
+    pub fn note_heap(&mut self, heap: HeapSummary) {
+        if self.content.dump.reason != Reason::Request {
+            for line in words::describe(&self.content.dump, &heap) {
+                tell(&format!("summary: {line}"));
+            }
+        }
+        self.content.heap = Some(heap);
+        self.content.heap_after_ms = Some(self.duration_ms());
+        self.save();
+    }
+
+    /// Adds the next bytes of the snapshot; before the first ones, looks whether there is room for it.
+    ///
+    /// # Errors
+    /// [`Error::Room`], [`Error::Create`], [`Error::Write`].
+    pub fn write(&mut self, chunk: &[u8]) -> Result<(), Error> {
+        let sink = match &mut self.sink {
+            Some(sink) => sink,
+            None => {
+                let sink = self.begin_snapshot()?;
+                self.sink.insert(sink)
+            }
+        };
+        sink.write(chunk)?;
+        Ok(self.headroom.check()?)
+    }
+
+    fn begin_snapshot(&mut self) -> Result<Sink, Error> {
+        if self.summary.is_none() {
+            self.save();
+        }
+        let Summary { dump, heap, .. } = &self.content;
+        let needed = preflight::expected_bytes(dump, heap.as_ref(), self.place.encoding);
+        if let Some(notice) = preflight::check(&self.place.folder, needed, self.headroom.now())? {
+            tell(&notice);
+        }
+        Sink::create(&self.place)
+    }
+
+    /// Forgets the bytes so far: the snapshot comes anew.
+    ///
+    /// # Errors
+    /// [`Error::Remove`].
+    pub fn begin_again(&mut self) -> Result<(), Error> {
+        match self.sink.take() {
+            Some(mut sink) => sink.discard(),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the snapshot its final name. To be called only when the source has said that it sent everything.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`], [`Error::Write`], [`Error::Move`].
+    pub fn complete(&mut self) -> Result<Written, Error> {
+        let sink = self.sink.as_mut().ok_or_else(|| Error::Incomplete {
+            file: self.place.path_of(&self.place.snapshot()),
+            bytes: 0,
+        })?;
+        let written = sink.complete()?;
+        self.content.snapshot = Snapshot::Complete {
+            file: FileName::of(written.file.file_name().unwrap_or_default()),
+            bytes: written.bytes,
+            snapshot_bytes: written.snapshot_bytes,
+            duration_ms: self.duration_ms(),
+        };
+        self.save();
+        Ok(written)
+    }
+
+    /// What remains to be done for a complete snapshot: older dumps are removed, and the program of the option `exec` is run.
+    pub fn finish(&mut self, written: &Written) {
+        self.remove_oldest();
+        if self.options.exec.is_empty() {
+            return;
+        }
+        let summary = self.summary_path().unwrap_or_default();
+        let deadline = self.began + self.options.timeout;
+        let result = hook::run(&self.options.exec, &written.file, &summary, deadline);
+        tell(&result.describe());
+        self.content.exec = Some(result);
+        self.save();
+    }
+
+    /// Ends a dump that came to nothing for `reason`, and returns what people should know: the reason, what could not be
+    /// removed, and where the summary is.
+    pub fn fail(&mut self, reason: String) -> String {
+        let leftover = self.begin_again().err();
+        let reason = match leftover {
+            Some(leftover) => format!("{reason}; also, {leftover}"),
+            None => reason,
+        };
+        self.content.snapshot = Snapshot::Failed {
+            reason: reason.clone(),
+            duration_ms: self.duration_ms(),
+        };
+        self.save();
+        match self.summary_path() {
+            Some(summary) => format!("{reason}; the summary is in {}", summary.display()),
+            None => reason,
+        }
+    }
+
+    fn remove_oldest(&self) {
+        let Some(keep) = self.options.keep else {
+            return;
+        };
+        let (folder, now) = (&self.place.folder, self.content.dump.time_ms);
+        if let Err(error) = rotation::remove_oldest(folder, &self.options.program, keep, now) {
+            tell(&format!("older dumps are kept: {error}"));
+        }
+    }
+
+    /// Writes the summary as it is now. People hear of a failure once; the snapshot is made all the same.
+    fn save(&mut self) {
+        let saved = match &mut self.summary {
+            Some(file) => {
+                file.content = self.content.clone();
+                file.save()
+            }
+            None => SummaryFile::create(&mut self.place, self.content.clone())
+                .map(|file| self.summary = Some(file)),
+        };
+        if let Err(error) = saved {
+            tell(&format!("the summary of the heap is not written: {error}"));
+        }
+    }
+
+    fn summary_path(&self) -> Option<PathBuf> {
+        self.summary.as_ref().map(SummaryFile::path)
+    }
+
+    fn duration_ms(&self) -> u64 {
+        self.began.elapsed().as_millis() as u64
+    }
+}
