@@ -1,17 +1,19 @@
 //! What the program asks for while it runs: a heap snapshot, and the self-test of the heap reader.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use napi::bindgen_prelude::{Env, Object, Result};
 use napi_derive::napi;
 
 use super::{ARMED, ArmError, Armed};
 use crate::metadata;
-use crate::monitor::{HelperError, NoThread, RunningHelper, spawn_without_signals};
+use crate::method::Method;
+use crate::monitor::{HelperError, NoThread, RunningHelper, Snapshot, spawn_without_signals};
 use crate::native;
 use crate::summary::Reason;
-use crate::watch::ChildEnd;
+use crate::watch::{ChildEnd, CompleteDump};
 
 /// Has a frozen child read the self-test's objects back. The promise gives why the native method is not used from now on, or
 /// `null`.
@@ -46,9 +48,9 @@ pub fn create_heap_snapshot<'env>(env: &'env Env, file: Option<String>) -> Resul
         let begun = Begun::begin(armed, &file)?;
         let watch = Arc::clone(armed.isolate.watch());
         spawn_without_signals("oom-heapdump", move || match begun.finish() {
-            Ok(file) => {
-                let path = file.to_string_lossy().into_owned();
-                watch.snapshot_completed(file);
+            Ok(dump) => {
+                let path = dump.file.to_string_lossy().into_owned();
+                watch.snapshot_completed(dump);
                 deferred.resolve(move |_| Ok(path));
             }
             Err(error) => deferred.reject(reason(error)),
@@ -63,30 +65,50 @@ pub fn create_heap_snapshot<'env>(env: &'env Env, file: Option<String>) -> Resul
 struct Begun {
     helper: RunningHelper,
     child: Option<Box<dyn ChildEnd>>,
+    method: Method,
+    start: Instant,
+    pause: Option<Duration>,
 }
 
 impl Begun {
     fn begin(armed: &Armed, file: &Path) -> Result<Begun> {
+        let start = Instant::now();
         let mut helper = armed.helper_for(file);
-        let begun = match armed.trust.reader() {
-            Some(reader) => reader
-                .begin(&mut helper, armed.isolate.watch())
-                .map_err(reason)?,
+        let (method, begun) = match armed.trust.reader() {
+            Some(reader) => {
+                let begun = reader.begin(&mut helper, armed.isolate.watch());
+                (Method::Native, begun.map_err(reason)?)
+            }
             None => {
                 let metadata = metadata::gather(Reason::Request, armed.isolate.watch());
-                (helper.ask_inspector(&metadata).map_err(reason)?, None)
+                let helper = helper.ask_inspector(&metadata).map_err(reason)?;
+                (Method::Inspector, (helper, None))
             }
         };
         let (helper, child) = begun;
-        Ok(Begun { helper, child })
+        Ok(Begun {
+            helper,
+            child,
+            method,
+            start,
+            pause: (method == Method::Native).then(|| start.elapsed()),
+        })
     }
 
-    fn finish(self) -> std::result::Result<PathBuf, HelperError> {
+    fn finish(self) -> std::result::Result<CompleteDump, HelperError> {
         // The child is gone before the promise is kept, so that the next dump finds its place free.
         if let Some(child) = self.child {
             child.wait();
         }
-        self.helper.hear_out(|| {})
+        let Snapshot { file, bytes } = self.helper.hear_out(|| {})?;
+        Ok(CompleteDump {
+            file,
+            bytes,
+            reason: Reason::Request,
+            method: self.method,
+            pause: self.pause,
+            duration: self.start.elapsed(),
+        })
     }
 }
 
