@@ -6,6 +6,7 @@ const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
 const { describe, test } = require("node:test");
 const { majors, node } = require("./support/node-versions");
+const { temporaryDirectory } = require("./support/program");
 const { root } = require("./support/watched");
 
 /** What decides the limit. `majors` are the Node versions that start with it; all of them if not given. */
@@ -48,9 +49,10 @@ const inWorker = (resourceLimits) => `
 const nearHeapLimit = /near-heap-limit: current_heap_limit=(\d+)\n/;
 
 /** Runs a program up to its first near-heap-limit call: what it said of its limit, and what V8 said. */
-function compareLimits(major, { flags = [], nodeOptions = "", resourceLimits }) {
+function compareLimits(context, major, { flags = [], nodeOptions = "", resourceLimits }) {
   const script = resourceLimits ? inWorker(resourceLimits) : leaking;
   const child = spawn(node(major).path, ["--no-warnings", ...flags, "-e", script], {
+    cwd: temporaryDirectory(context),
     env: { ...process.env, NODE_OPTIONS: nodeOptions, NODE_DEBUG: "oom-heapdump" },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -81,8 +83,8 @@ const named = ({ flags = [], nodeOptions, resourceLimits }) =>
 describe("the limit is the one at which V8 calls for help", { concurrency: 2 }, () => {
   for (const configuration of configurations) {
     for (const major of configuration.majors ?? majors) {
-      test(`on Node ${major}: ${named(configuration)}`, async () => {
-        const { limitBytes, currentHeapLimit, stderr } = await compareLimits(major, configuration);
+      test(`on Node ${major}: ${named(configuration)}`, async (context) => {
+        const { limitBytes, currentHeapLimit, stderr } = await compareLimits(context, major, configuration);
         assert.ok(currentHeapLimit, `the program did not reach its limit. It wrote:\n${stderr}`);
         assert.equal(limitBytes, currentHeapLimit);
       });

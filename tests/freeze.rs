@@ -275,6 +275,122 @@ fn an_overflow_of_the_childs_stack_is_a_crash_like_any_other() {
     }
 }
 
+/// A field of `/proc/self/status`, as the frozen child sees it of itself.
+fn status_field(name: &str) -> Result<String, String> {
+    let status = fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
+    let field = status.lines().find_map(|line| line.strip_prefix(name));
+    Ok(field.ok_or("no such field")?.trim().to_owned())
+}
+
+#[test]
+fn the_applications_signal_handlers_and_masks_are_not_the_childs() {
+    extern "C" fn of_the_application(_: libc::c_int) {}
+    let bits = |signals: &[i32]| -> u64 { signals.iter().map(|signal| 1 << (signal - 1)).sum() };
+    // libc keeps these two to itself.
+    let of_libc = bits(&[32, 33]);
+    let _alone = alone();
+    // SAFETY: the handler does nothing; the former disposition is put back below.
+    let before = unsafe {
+        libc::signal(
+            libc::SIGUSR2,
+            of_the_application as extern "C" fn(i32) as usize,
+        )
+    };
+    for way in BOTH_WAYS {
+        let (ended, said) = run(way, LONG, |child| {
+            let fields = ["SigBlk:", "SigIgn:", "SigCgt:"].map(status_field);
+            let fields: Result<Vec<String>, String> = fields.into_iter().collect();
+            say(child, &fields?.join(" "));
+            Ok(())
+        });
+        let said: Vec<u64> = said
+            .split(' ')
+            .map(|bits| u64::from_str_radix(bits, 16).unwrap() & !of_libc)
+            .collect();
+        let caught = [
+            libc::SIGSEGV,
+            libc::SIGBUS,
+            libc::SIGILL,
+            libc::SIGFPE,
+            libc::SIGABRT,
+            libc::SIGSYS,
+            libc::SIGALRM,
+        ];
+        assert_eq!(ended.result, Ok(()), "{way}");
+        assert_eq!(said, [0, bits(&[libc::SIGPIPE]), bits(&caught)], "{way}");
+    }
+    // SAFETY: as above.
+    unsafe { libc::signal(libc::SIGUSR2, before) };
+}
+
+#[test]
+fn the_child_leaves_no_core_and_the_application_may() {
+    fn core_limit() -> libc::rlim_t {
+        let mut limit = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        // SAFETY: the structure is writable.
+        unsafe { libc::getrlimit(libc::RLIMIT_CORE, &raw mut limit) };
+        limit.rlim_max
+    }
+    let _alone = alone();
+    let before = core_limit();
+    for way in BOTH_WAYS {
+        let (ended, said) = run(way, LONG, |child| {
+            say(child, &core_limit().to_string());
+            Ok(())
+        });
+        assert_eq!((ended.result, said.as_str()), (Ok(()), "0"), "{way}");
+        assert_eq!(core_limit(), before, "{way}");
+    }
+}
+
+#[test]
+fn a_child_beside_a_living_application_runs_only_when_the_cpu_is_idle() {
+    let _alone = alone();
+    for (way, background, expected) in [
+        (Way::CopyOnWrite, Some(0.25), libc::SCHED_IDLE),
+        (Way::CopyOnWrite, None, libc::SCHED_OTHER),
+        (Way::Shared, None, libc::SCHED_OTHER),
+    ] {
+        let (reader, writer) = pipe().unwrap();
+        let terms = Terms {
+            output: writer.as_fd(),
+            deadline: LONG,
+            background,
+        };
+        let job = |child: &mut Child<'_>| {
+            // SAFETY: no memory is touched.
+            let policy = unsafe { libc::sched_getscheduler(0) };
+            say(child, &policy.to_string());
+            Ok(())
+        };
+        // SAFETY: the job takes no lock and leaves nothing behind.
+        let frozen = unsafe { freeze(way, &terms, &job) }.unwrap();
+        assert_eq!(frozen.wait().result, Ok(()));
+        drop(writer);
+        assert_eq!(rest_of(reader), expected.to_string(), "{way}");
+        // SAFETY: no memory is touched.
+        assert_eq!(unsafe { libc::sched_getscheduler(0) }, libc::SCHED_OTHER);
+    }
+}
+
+#[test]
+fn the_kernel_kills_a_copy_before_the_application() {
+    let score = || fs::read_to_string("/proc/self/oom_score_adj").unwrap();
+    let _alone = alone();
+    let before = score();
+    for (way, expected) in [(Way::CopyOnWrite, "1000\n"), (Way::Shared, before.as_str())] {
+        let (ended, said) = run(way, LONG, |child| {
+            say(child, &score());
+            Ok(())
+        });
+        assert_eq!((ended.result, said.as_str()), (Ok(()), expected), "{way}");
+        assert_eq!(score(), before, "{way}");
+    }
+}
+
 #[test]
 fn a_job_tells_why_it_gave_up() {
     let _alone = alone();

@@ -8,11 +8,14 @@ use napi::bindgen_prelude::{Env, Object, Result};
 use napi_derive::napi;
 
 use super::{ARMED, ArmError, Armed};
+use crate::message::tell;
 use crate::metadata;
 use crate::method::Method;
-use crate::monitor::{HelperError, NoThread, RunningHelper, Snapshot, spawn_without_signals};
+use crate::monitor::{
+    Helper, HelperError, NoThread, RunningHelper, Snapshot, spawn_without_signals,
+};
 use crate::native;
-use crate::summary::Reason;
+use crate::summary::{DumpMetadata, Reason};
 use crate::watch::{ChildEnd, CompleteDump};
 
 /// Has a frozen child read the self-test's objects back. The promise gives why the native method is not used from now on, or
@@ -63,9 +66,12 @@ pub fn create_heap_snapshot<'env>(env: &'env Env, file: Option<String>) -> Resul
 
 /// A dump that was asked for and is being made.
 struct Begun {
-    helper: RunningHelper,
+    /// Starts anew where the heap reader fails and the inspector may serve.
+    helper: Helper,
+    running: RunningHelper,
     child: Option<Box<dyn ChildEnd>>,
     method: Method,
+    metadata: DumpMetadata,
     start: Instant,
     pause: Option<Duration>,
 }
@@ -74,39 +80,52 @@ impl Begun {
     fn begin(armed: &Armed, file: &Path) -> Result<Begun> {
         let start = Instant::now();
         let mut helper = armed.helper_for(file);
-        let (method, begun) = match armed.trust.reader() {
+        let metadata = metadata::gather(Reason::Request, armed.isolate.watch());
+        let (method, (running, child)) = match armed.trust.reader() {
             Some(reader) => {
                 let begun = reader.begin(&mut helper, armed.isolate.watch());
                 (Method::Native, begun.map_err(reason)?)
             }
             None => {
-                let metadata = metadata::gather(Reason::Request, armed.isolate.watch());
-                let helper = helper.ask_inspector(&metadata).map_err(reason)?;
-                (Method::Inspector, (helper, None))
+                let running = helper.ask_inspector(&metadata).map_err(reason)?;
+                (Method::Inspector, (running, None))
             }
         };
-        let (helper, child) = begun;
         Ok(Begun {
             helper,
+            running,
             child,
             method,
+            metadata,
             start,
             pause: (method == Method::Native).then(|| start.elapsed()),
         })
     }
 
-    fn finish(self) -> std::result::Result<CompleteDump, HelperError> {
+    fn finish(mut self) -> std::result::Result<CompleteDump, HelperError> {
         // The child is gone before the promise is kept, so that the next dump finds its place free.
         if let Some(child) = self.child {
             child.wait();
         }
-        let Snapshot { file, bytes } = self.helper.hear_out(|| {})?;
+        let is_native = self.method == Method::Native;
+        let snapshot = match self.running.hear_out(|| {}) {
+            Err(error) if is_native && error.is_of_source() && self.helper.may_ask_inspector() => {
+                if !error.was_told() {
+                    tell(&error.to_string());
+                }
+                tell("the inspector is asked for the heap snapshot instead");
+                self.method = Method::Inspector;
+                self.helper.ask_inspector(&self.metadata)?.hear_out(|| {})
+            }
+            result => result,
+        };
+        let Snapshot { file, bytes } = snapshot?;
         Ok(CompleteDump {
             file,
             bytes,
             reason: Reason::Request,
             method: self.method,
-            pause: self.pause,
+            pause: self.pause.filter(|_| self.method == Method::Native),
             duration: self.start.elapsed(),
         })
     }

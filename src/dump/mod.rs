@@ -49,10 +49,10 @@ pub enum Error {
         file: PathBuf,
     },
     /// The folder is not there, or may not be used.
-    #[error("cannot write to the folder {}: {source}; {}", folder.display(), remedy(source))]
+    #[error("cannot write {}: {source}; {}", file.display(), remedy(source))]
     Folder {
-        /// The folder of the path that was given.
-        folder: PathBuf,
+        /// The path that was given.
+        file: PathBuf,
         /// What the operating system said.
         source: io::Error,
     },

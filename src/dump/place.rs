@@ -33,7 +33,7 @@ impl Place {
             });
         };
         let opened = Folder::open(folder).map_err(|source| Error::Folder {
-            folder: folder.to_owned(),
+            file: file.to_owned(),
             source,
         })?;
         Ok(Place {

@@ -63,7 +63,7 @@ pub fn remove_oldest(
 
 fn dumps_of(folder: &Folder, program: &str, now_ms: u64) -> Result<Vec<Dump>, Error> {
     let names = folder.names().map_err(|source| Error::Folder {
-        folder: folder.path().to_owned(),
+        file: folder.path().to_owned(),
         source,
     })?;
     let summaries = names.into_iter().filter(|name| name::is_of_summary(name));

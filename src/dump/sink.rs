@@ -310,7 +310,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("/missing:") && error.contains("create it"),
+            error.contains("missing/x.heapsnapshot") && error.contains("create it"),
             "{error}"
         );
     }

@@ -14,8 +14,9 @@ use std::sync::Once;
 use std::time::Duration;
 
 use super::arena::ARENA;
+use super::clone::set_scheduling;
 use super::dontfork::Marked;
-use super::ending::{self, Ending};
+use super::ending::{self, Ending, FAULTS};
 use super::pace::Pace;
 use super::quarters::Quarters;
 use super::{Terms, Way};
@@ -85,25 +86,26 @@ where
         deadline,
         background,
     } = birth.terms;
+    let background = background.filter(|_| birth.way == Way::CopyOnWrite);
+    match background {
+        // First of all, because the application goes on at this moment.
+        Some(_) => run_when_idle(),
+        None => set_scheduling(libc::SCHED_OTHER),
+    }
     handle_signals(&birth.quarters.handler_stack());
     set_deadline(*deadline);
     leave_no_core();
     stand_alone();
     drop_descriptors_but(output.as_raw_fd());
-    let mut share = 1.0;
     if birth.way == Way::CopyOnWrite {
         be_killed_first();
-        if let Some(background) = background {
-            run_when_idle();
-            share = *background;
-        }
     }
     let mut child = Child {
         way: birth.way,
         output: *output,
         dontfork: birth.dontfork,
         own_memory: birth.quarters.addresses(),
-        pace: Pace::new(share),
+        pace: Pace::new(background.unwrap_or(1.0)),
     };
     match panic::catch_unwind(AssertUnwindSafe(|| (birth.job)(&mut child))) {
         Ok(Ok(())) => ending::end(Ending::Done),
@@ -136,14 +138,6 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
 /// Faults and the deadline end the child with a reason, a closed pipe is an error of `write`, and all other signals do
 /// what they do by default. The parent had them all blocked at the clone.
 fn handle_signals(handler_stack: &Range<usize>) {
-    const FAULTS: [c_int; 6] = [
-        libc::SIGSEGV,
-        libc::SIGBUS,
-        libc::SIGILL,
-        libc::SIGFPE,
-        libc::SIGABRT,
-        libc::SIGSYS,
-    ];
     let stack = libc::stack_t {
         ss_sp: handler_stack.start as *mut c_void,
         ss_flags: 0,
@@ -177,10 +171,15 @@ fn handle_signals(handler_stack: &Range<usize>) {
 }
 
 extern "C" fn on_fault(signal: c_int, information: *mut libc::siginfo_t, _context: *mut c_void) {
+    // SAFETY: the kernel passes the signal's information.
+    let information = unsafe { &*information };
+    let is_of_the_kernel = information.si_code > 0;
     let address = match signal {
-        libc::SIGABRT | libc::SIGSYS => 0,
-        // SAFETY: the kernel passes the signal's information, which has an address for these signals.
-        _ => unsafe { (*information).si_addr() as usize },
+        libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE if is_of_the_kernel => {
+            // SAFETY: sent by the kernel, these signals have an address.
+            unsafe { information.si_addr() as usize }
+        }
+        _ => 0,
     };
     ending::crash(signal, address)
 }
@@ -284,15 +283,7 @@ fn be_killed_first() {
 
 /// Runs only when nobody else wants the CPU.
 fn run_when_idle() {
-    let parameter = libc::sched_param { sched_priority: 0 };
-    // SAFETY: the structure is complete. musl has no working wrapper of the first call; a refusal of either is harmless.
-    unsafe {
-        libc::syscall(
-            libc::SYS_sched_setscheduler,
-            0,
-            libc::SCHED_IDLE,
-            &raw const parameter,
-        );
-        libc::setpriority(libc::PRIO_PROCESS, 0, 19);
-    }
+    set_scheduling(libc::SCHED_IDLE);
+    // SAFETY: no memory is touched; a refusal is harmless.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
 }

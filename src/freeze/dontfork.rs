@@ -5,13 +5,15 @@
 //! on other memory, such as a thread's stack, it makes every later `child_process.spawn` crash.
 //!
 //! The kernel shows the mark only in `smaps`, which takes 20 to 50 ms per GB to make. A process cloned while the marks
-//! are in place shows it, too: what is not among its mappings is marked. That takes some 3 ms per GB, because the heap
-//! is left out, so the list is made anew for each freeze and is never out of date.
+//! are in place shows it, too: what is not among its mappings is marked. That takes some 3 ms per GB, more where all CPUs
+//! are busy, so what was learned is remembered. It serves the next freeze if every mapping is one that was there, with the same
+//! bounds and permissions; in a heap that has grown since, the marks are learned anew, so that they are never guessed.
 
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::ops::Range;
 use std::ptr;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -27,48 +29,127 @@ pub(super) struct Marked {
 }
 
 impl Marked {
+    /// For a child that finds out itself.
+    pub(super) fn none() -> Self {
+        Self {
+            ranges: Vec::new(),
+            probe: None,
+        }
+    }
+
+    /// What is remembered, if it still holds; else what is found, which is then remembered.
+    ///
+    /// # Errors
+    /// `/proc` is not mounted, or the system refuses a process.
+    pub(super) fn recall_or_find() -> io::Result<Self> {
+        let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = private_memory(&mappings::text_of_this_process()?);
+        if let Some(ranges) = memory.recall(&present) {
+            return Ok(Self {
+                ranges,
+                probe: None,
+            });
+        }
+        let (learned, probe) = look()?;
+        let ranges = learned.marked().collect();
+        *memory = learned;
+        Ok(Self { ranges, probe })
+    }
+
+    /// What is found. It leaves nothing behind, so that the frozen child may call it.
+    ///
     /// # Errors
     /// `/proc` is not mounted, or the system refuses a process.
     pub(super) fn find() -> io::Result<Self> {
-        let mut candidates = mappings::of_this_process()?;
-        candidates.retain(Mapping::is_private_memory);
-        let mut probe = start_probe()?;
-        let forked = match mappings::of_process(probe.id()) {
-            // A program with file capabilities may not look at another process, be it its own child.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                return Self::find_in_smaps();
+        let (learned, probe) = look()?;
+        let ranges = learned.marked().collect();
+        Ok(Self { ranges, probe })
+    }
+}
+
+static MEMORY: Mutex<Learned> = Mutex::new(Learned(Vec::new()));
+
+/// The private anonymous mappings of this process at one time, by ascending address, and whether a fork leaves them out.
+struct Learned(Vec<(Mapping, bool)>);
+
+impl Learned {
+    /// The marked ones of the mappings that are `present`, if all of those are known.
+    fn recall(&self, present: &[Mapping]) -> Option<Vec<Range<usize>>> {
+        let mut known = self.0.iter();
+        let mut marked = Vec::new();
+        for mapping in present {
+            let (_, is_marked) = known.find(|(known, _)| known == mapping)?;
+            if *is_marked {
+                marked.push(mapping.range.clone());
             }
-            forked => forked?,
-        };
-        if probe.state() != State::Running {
-            return Err(io::Error::other(
-                "the process that shows which memory is forked was killed",
-            ));
         }
-        probe.kill();
-        let is_forked = |mapping: &Mapping| {
-            let next = forked.partition_point(|other| other.range.end <= mapping.range.start);
-            forked
-                .get(next)
-                .is_some_and(|other| other.range.contains(&mapping.range.start))
-        };
-        candidates.retain(|mapping| !is_forked(mapping));
-        Ok(Self {
-            ranges: candidates
-                .into_iter()
-                .map(|mapping| mapping.range)
-                .collect(),
-            probe: Some(probe),
-        })
+        Some(marked)
     }
 
-    fn find_in_smaps() -> io::Result<Self> {
-        let text = std::fs::read("/proc/self/smaps")?;
-        Ok(Self {
-            ranges: mappings::parse_marked(&text),
-            probe: None,
-        })
+    fn marked(&self) -> impl Iterator<Item = Range<usize>> {
+        let marked = self.0.iter().filter(|(_, is_marked)| *is_marked);
+        marked.map(|(mapping, _)| mapping.range.clone())
     }
+}
+
+/// Has a probe show the marks. What is not there before and after it, such as a buffer of malloc's that was just given back, is
+/// left out: it is missing in the probe, too.
+fn look() -> io::Result<(Learned, Option<Process>)> {
+    let text = mappings::text_of_this_process()?;
+    let before = private_memory(&text);
+    let mut probe = start_probe()?;
+    let forked = match mappings::of_process(probe.id()) {
+        // A program with file capabilities may not look at another process, be it its own child.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Ok((look_in_smaps(before)?, None));
+        }
+        forked => forked?,
+    };
+    if probe.state() != State::Running {
+        return Err(io::Error::other(
+            "the process that shows which memory is forked was killed",
+        ));
+    }
+    probe.kill();
+    let after = private_memory(&mappings::text_of_this_process()?);
+    let mut after = after.iter().peekable();
+    let lasting = before.into_iter().filter(|mapping| {
+        while after
+            .next_if(|other| other.range.start < mapping.range.start)
+            .is_some()
+        {}
+        after.peek() == Some(&mapping)
+    });
+    let is_forked = |mapping: &Mapping| {
+        let next = forked.partition_point(|other| other.range.end <= mapping.range.start);
+        let at_start = forked.get(next);
+        at_start.is_some_and(|other| other.range.contains(&mapping.range.start))
+    };
+    let learned = lasting.map(|mapping| {
+        let is_marked = !is_forked(&mapping);
+        (mapping, is_marked)
+    });
+    let learned = Learned(learned.collect());
+    drop(text);
+    Ok((learned, Some(probe)))
+}
+
+fn look_in_smaps(present: Vec<Mapping>) -> io::Result<Learned> {
+    let marked = mappings::parse_marked(&std::fs::read("/proc/self/smaps")?);
+    let is_marked = |mapping: &Mapping| {
+        let found = marked.binary_search_by_key(&mapping.range.start, |range| range.start);
+        found.is_ok_and(|index| marked[index] == mapping.range)
+    };
+    let learned = present.into_iter().map(|mapping| {
+        let is_marked = is_marked(&mapping);
+        (mapping, is_marked)
+    });
+    Ok(Learned(learned.collect()))
+}
+
+fn private_memory(maps: &[u8]) -> Vec<Mapping> {
+    let mappings = mappings::parse(maps);
+    mappings.filter(Mapping::is_private_memory).collect()
 }
 
 /// A process that has what a fork leaves, for as long as it takes to look.
@@ -173,6 +254,33 @@ mod tests {
         let marked = mapped.start + 2 * PAGE..mapped.start + 5 * PAGE;
         mark(&marked, libc::MADV_DONTFORK).unwrap();
         assert!(Marked::find().unwrap().ranges.contains(&marked));
+        unmap(&mapped);
+    }
+
+    #[test]
+    fn what_was_learned_is_recalled_while_no_mapping_is_new() {
+        let mapped = map_marked(4);
+        let (learned, _) = look().unwrap();
+        let present = private_memory(&mappings::text_of_this_process().unwrap());
+        let known: Vec<Mapping> = learned
+            .0
+            .iter()
+            .map(|(mapping, _)| mapping.clone())
+            .collect();
+        assert!(learned.recall(&known).unwrap().contains(&mapped));
+        let gone: Vec<Mapping> = known
+            .iter()
+            .filter(|mapping| mapping.range != mapped)
+            .cloned()
+            .collect();
+        assert!(!learned.recall(&gone).unwrap().contains(&mapped));
+        let mut grown = present
+            .iter()
+            .find(|mapping| mapping.range == mapped)
+            .unwrap()
+            .clone();
+        grown.range.end += PAGE;
+        assert_eq!(learned.recall(&[grown]), None);
         unmap(&mapped);
     }
 

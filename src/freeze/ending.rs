@@ -47,9 +47,24 @@ pub enum Failure {
 impl Failure {
     /// Whether the child died of a fault of its own. After a crash in the shared way a copy-on-write try is worth it.
     pub fn is_crash(&self) -> bool {
-        matches!(self, Self::Crashed { .. })
+        match self {
+            Self::Crashed { .. } => true,
+            // A fault before the child had its handlers, or within one.
+            Self::Killed { signal } => FAULTS.contains(signal),
+            _ => false,
+        }
     }
 }
+
+/// The signals of a process' own faults.
+pub(super) const FAULTS: [i32; 6] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGABRT,
+    libc::SIGSYS,
+];
 
 /// The exit codes of a frozen child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

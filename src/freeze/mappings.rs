@@ -3,8 +3,8 @@
 //! It knows the text's format (proc(5)) and nothing of who made a mapping. Parsing is pure; reading takes no lock and
 //! allocates through Rust's allocator only, so that the frozen child may do it too.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::ops::Range;
 
 /// What lies behind a mapping.
@@ -51,7 +51,21 @@ impl Mapping {
 /// # Errors
 /// `/proc` is not mounted or hidden.
 pub fn of_this_process() -> io::Result<Vec<Mapping>> {
-    Ok(parse(&fs::read("/proc/self/maps")?).collect())
+    Ok(parse(&text_of_this_process()?).collect())
+}
+
+/// The text of this process' `maps` file. Its memory was there before the first line was read and has not moved since, so
+/// that the list is true of it as well.
+pub(super) fn text_of_this_process() -> io::Result<Vec<u8>> {
+    let mut capacity = 256 << 10;
+    loop {
+        let mut text = Vec::with_capacity(capacity);
+        File::open("/proc/self/maps")?.read_to_end(&mut text)?;
+        if text.len() < capacity && text.capacity() == capacity {
+            return Ok(text);
+        }
+        capacity *= 2;
+    }
 }
 
 /// The mappings of another process, by ascending address.

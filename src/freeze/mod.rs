@@ -154,6 +154,11 @@ where
     materialise_thread_locals();
     child::silence_panics();
     let started = Instant::now();
+    // Before anything is mapped, so that the mappings are those of the last time.
+    let marked = match way {
+        Way::CopyOnWrite => Marked::recall_or_find().map_err(refused)?,
+        Way::Shared => Marked::none(),
+    };
     let last_words = LastWords::map().map_err(refused)?;
     let quarters = Quarters::map().map_err(refused)?;
     let _signals = BlockedSignals::block();
@@ -165,16 +170,15 @@ where
         quarters: &quarters,
         job,
     };
-    let (process, probe) = match way {
+    let process = match way {
         Way::CopyOnWrite => {
-            let marked = Marked::find().map_err(refused)?;
             let unmarked = Unmarked::new(marked.ranges);
             let mut birth = birth(unmarked.ranges());
             // SAFETY: the child has its own copy of the stack and of `birth`; the job keeps its caller's promise.
             let process = unsafe {
                 Process::start(Memory::Copied, &stack, live::<J>, (&raw mut birth).cast())
             };
-            (process.map_err(refused)?, marked.probe)
+            process.map_err(refused)?
         }
         Way::Shared => {
             let mut birth = birth(&[]);
@@ -184,13 +188,13 @@ where
             };
             let mut process = process.map_err(refused)?;
             process.join();
-            (process, None)
+            process
         }
     };
     drop(quarters);
     Ok(Frozen {
         process,
-        probe,
+        probe: marked.probe,
         way,
         give_up: started + child::limited(terms.deadline) + Frozen::GRACE,
         last_words,

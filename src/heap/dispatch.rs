@@ -81,8 +81,9 @@ impl DispatchTable {
     }
 
     fn find_code(&self, decoder: &Decoder, handle: u32) -> Option<Address> {
-        let entry = self.base + ENTRY_SIZE * u64::from(handle >> HANDLE_SHIFT);
-        let code = (decoder.memory.word(entry + CODE_OFFSET)? >> CODE_SHIFT) & !7;
+        let entry = ENTRY_SIZE * u64::from(handle >> HANDLE_SHIFT) + CODE_OFFSET;
+        let word = decoder.memory.word(self.base.checked_add(entry)?)?;
+        let code = (word >> CODE_SHIFT) & !7;
         let object = decoder.lone_object(code)?;
         (object.kind() == Kind::Code).then_some(code)
     }

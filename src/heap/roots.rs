@@ -151,8 +151,13 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         self.decoder.memory.word(address)
     }
 
+    /// The word at `offset` of what lies at `start`, which may be no address at all.
+    fn field_of(&self, start: Address, offset: u64) -> Option<u64> {
+        self.word(start.checked_add(offset)?)
+    }
+
     fn field(&self, offset: u64) -> Option<u64> {
-        self.word(self.isolate + offset)
+        self.field_of(self.isolate, offset)
     }
 
     fn add(&mut self, group: usize, value: u64, is_weak: bool) {
@@ -218,9 +223,9 @@ impl<'a, 'm> RootFinder<'a, 'm> {
     /// A `std::vector`: begin, end, end of the memory.
     fn vector(&self, address: Address) -> Option<Range<Address>> {
         let (begin, end, limit) = (
-            self.word(address)?,
-            self.word(address + 8)?,
-            self.word(address + 16)?,
+            self.field_of(address, 0)?,
+            self.field_of(address, 8)?,
+            self.field_of(address, 16)?,
         );
         let is_vector = begin != 0
             && begin % 8 == 0
@@ -254,11 +259,14 @@ impl<'a, 'm> RootFinder<'a, 'm> {
             return None;
         }
         // DetachableVector: data, capacity, size. src/utils/detachable-vector.h
-        let (blocks, count) = (self.word(implementer + 8)?, self.word(implementer + 24)?);
+        let (blocks, count) = (
+            self.field_of(implementer, 8)?,
+            self.field_of(implementer, 24)?,
+        );
         let mut last_end = 0;
         for index in 0..count.min(MAX_BLOCKS) {
-            let block = self.word(blocks + 8 * index)?;
-            let full = block..block + 8 * HANDLES_PER_BLOCK;
+            let block = self.field_of(blocks, 8 * index)?;
+            let full = block..block.checked_add(8 * HANDLES_PER_BLOCK)?;
             let used = if full.contains(&next) || full.end == next {
                 block..next
             } else {
@@ -275,14 +283,15 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         let layout = &self.decoder.layout.roots;
         let group = self.group("(Global handles)");
         let handles = self.field(layout.global_handles)?;
-        let space = self.word(handles + layout.global_handle_nodes)?;
+        let space = self.field_of(handles, layout.global_handle_nodes)?;
         if self.word(handles)? != self.isolate || self.word(space)? != handles {
             return None;
         }
-        let mut block = self.word(space + 8)?;
-        for _ in 0..MAX_BLOCKS {
-            if block == 0 {
-                break;
+        let mut block = self.field_of(space, 8)?;
+        let mut seen = FxHashSet::default();
+        while block != 0 {
+            if !seen.insert(block) {
+                return None;
             }
             let nodes = self
                 .decoder
@@ -305,10 +314,10 @@ impl<'a, 'm> RootFinder<'a, 'm> {
         let group = self.group("(Eternal handles)");
         let handles = self.field(self.decoder.layout.roots.eternal_handles)?;
         let mut left = self.word(handles)? & u64::from(u32::MAX);
-        for slot in self.vector(handles + 8)?.step_by(8) {
+        for slot in self.vector(handles.checked_add(8)?)?.step_by(8) {
             let block = self.word(slot)?;
             let count = left.min(ETERNAL_HANDLES_PER_BLOCK);
-            self.add_slots(group, block..block + 8 * count);
+            self.add_slots(group, block..block.checked_add(8 * count)?);
             left -= count;
         }
         Some(())

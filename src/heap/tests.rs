@@ -4,7 +4,7 @@ use super::export::Counted;
 use super::graph::Graph;
 use super::layout::Layout;
 use super::memory::{Content, Memory};
-use super::page_numbers::{PageNumbers, SLOTS};
+use super::page_numbers::PageNumbers;
 use super::synthetic::{self, FIRST_OBJECT, HEAP, ISOLATE, Image, MARKED_ELEMENT, smi, strong};
 use super::{Counts, HeapError, write_snapshot};
 use serde_json::Value;
@@ -149,9 +149,12 @@ fn edge<'n>(nodes: &'n [NodeView], from: &NodeView, edge_type: &str, name: &str)
         .2]
 }
 
+/// The pages of a synthetic heap, with room.
+const FEW_PAGES: usize = 16;
+
 fn slots() -> Vec<AtomicU64> {
     std::iter::repeat_with(AtomicU64::default)
-        .take(SLOTS)
+        .take(FEW_PAGES)
         .collect()
 }
 
@@ -347,6 +350,103 @@ fn a_heap_that_ends_anywhere_is_read_up_to_there() {
         let mut cut = image.clone();
         cut[0].1.truncate(length);
         if let Ok((counts, bytes)) = snapshot(&cut, layout) {
+            assert_consistent(counts, &bytes);
+        }
+    }
+}
+
+/// Xorshift: the same numbers in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    /// A word of any kind: a pointer to anywhere in the image, a small number, a number near the end of addresses, noise.
+    fn word(&mut self, image: &Image) -> u64 {
+        match self.below(4) {
+            0 => {
+                let (mapping, bytes) = &image[self.below(image.len())];
+                mapping.start + self.below(bytes.len()) as u64
+            }
+            1 => self.next() % 1024,
+            2 => u64::MAX - self.next() % 4096,
+            _ => self.next(),
+        }
+    }
+}
+
+/// The rounds of a test with random bytes, and the bytes that are wrong in each, at most.
+const ROUNDS: u64 = 200;
+const WRONG_BYTES: usize = 16;
+
+#[test]
+fn random_bytes_leave_a_complete_file_or_none() {
+    for layout in Layout::ALL {
+        let image = synthetic::heap(layout);
+        let used: Vec<usize> = image
+            .iter()
+            .map(|(_, bytes)| bytes.iter().rposition(|&byte| byte != 0).unwrap_or(0) + 1)
+            .collect();
+        for round in 1..=ROUNDS {
+            let mut random = Random(round);
+            let mut broken = image.clone();
+            for _ in 0..=random.below(WRONG_BYTES) {
+                let part = random.below(broken.len());
+                broken[part].1[random.below(used[part])] = random.next() as u8;
+            }
+            if let Ok((counts, bytes)) = snapshot(&broken, layout) {
+                assert_consistent(counts, &bytes);
+            }
+        }
+    }
+}
+
+/// How far the fields of an isolate reach, and with the lists that some point to.
+const ISOLATE_FIELDS: u64 = 0x1_2000;
+const ISOLATE_SIZE: usize = 0x1_3000;
+
+#[test]
+fn lists_of_roots_with_random_contents_leave_a_complete_file() {
+    for layout in Layout::ALL {
+        let mut image = synthetic::heap(layout);
+        let roots = layout.roots;
+        let table_end = image[1].1.len();
+        image[1].1.resize(ISOLATE_SIZE, 0);
+        image[1].0.end = ISOLATE + ISOLATE_SIZE as u64;
+        // What tells a list from anything else is right, all else is random.
+        let [scopes, globals, nodes] =
+            [1, 2, 3].map(|list| ISOLATE + ISOLATE_FIELDS + 0x100 * list);
+        let right_words = [
+            (ISOLATE + roots.handle_scope_implementer, scopes),
+            (scopes, ISOLATE),
+            (ISOLATE + roots.global_handles, globals),
+            (globals, ISOLATE),
+            (globals + roots.global_handle_nodes, nodes),
+            (nodes, globals),
+        ];
+        for round in 1..=ROUNDS {
+            let mut random = Random(round);
+            let mut broken = image.clone();
+            let mut set = |address: u64, word: u64| {
+                let at = (address - ISOLATE) as usize;
+                broken[1].1[at..at + 8].copy_from_slice(&word.to_le_bytes());
+            };
+            for field in (table_end..ISOLATE_SIZE).step_by(8) {
+                set(ISOLATE + field as u64, random.word(&image));
+            }
+            for (address, word) in right_words {
+                set(address, word);
+            }
+            let (counts, bytes) = snapshot(&broken, layout).unwrap();
             assert_consistent(counts, &bytes);
         }
     }

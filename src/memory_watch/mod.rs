@@ -24,7 +24,7 @@ pub enum MemoryWatchError {
     NoLimit(f64),
     /// Nobody tells how much memory is used.
     #[error(
-        "the resident memory of this process cannot be read from /proc/self/status: rss needs Linux with /proc mounted"
+        "the resident memory of this process cannot be read from /proc/self/statm: rss needs Linux with /proc mounted"
     )]
     NoResidentMemory,
     /// There can be no thread.

@@ -18,12 +18,13 @@ use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::cgroup;
 use crate::frames::FrameWriter;
-use crate::freeze::{self, Child, FreezeError, Frozen, Pace, Terms, Way};
+use crate::freeze::{self, Child, Failure, FreezeError, Frozen, Pace, Terms, Way};
 use crate::heap::export::Counted;
 use crate::heap::graph::Graph;
 use crate::heap::layout::Layout;
@@ -39,6 +40,7 @@ use crate::v8::{self, Isolate};
 use crate::watch::{ChildEnd, Dumper, Watch};
 use dumper::NativeDumper;
 use shared_slots::shared_slots;
+use stack::Stack;
 
 /// A frozen child is ended after this long: a disk that takes nothing, or a reader that hangs.
 pub const DEADLINE: Duration = Duration::from_millis(300_000);
@@ -54,6 +56,8 @@ const PIPE_BYTES: i32 = 1 << 20;
 #[derive(Clone, Copy)]
 pub struct HeapReader {
     isolate: u64,
+    /// The stack of the isolate's thread.
+    stack: Stack,
     layout: &'static Layout,
     /// Where the numbers of pages are kept from one dump to the next.
     page_slots: &'static [AtomicU64],
@@ -97,22 +101,21 @@ pub enum Distrust {
 }
 
 impl HeapReader {
-    /// A reader for the heap of `isolate`, whose V8 is `v8_version` (`process.versions.v8`).
+    /// A reader for the heap of `isolate`, the one of the calling thread, whose V8 is `v8_version` (`process.versions.v8`).
     ///
     /// # Errors
     /// When there is no layout of that V8, or what the running program states of itself is not what the layout has.
     pub fn new(isolate: Isolate, v8_version: &str) -> Result<HeapReader, Distrust> {
         let layout = Layout::of(v8_version)
             .ok_or_else(|| Distrust::UnknownVersion(v8_version.to_owned()))?;
-        debug_constants::check(layout, v8::debug_constants()).map_err(|disagreement| {
-            Distrust::OtherLayout {
-                version: v8_version.to_owned(),
-                disagreement,
-            }
+        check_program(layout).map_err(|disagreement| Distrust::OtherLayout {
+            version: v8_version.to_owned(),
+            disagreement,
         })?;
         let quota = cgroup::cpu_quota(Path::new(cgroup::SYSTEM_ROOT));
         Ok(HeapReader {
             isolate: isolate.address() as u64,
+            stack: Stack::of_this_thread(),
             layout,
             page_slots: shared_slots(),
             background: quota.map_or(1.0, |processors| (processors * SHARE_OF_QUOTA).min(1.0)),
@@ -160,10 +163,12 @@ impl HeapReader {
             deadline,
             background: (way == Way::CopyOnWrite).then_some(self.background),
         };
-        let stack = stack::of_this_thread();
+        let stack = self.stack.in_use();
+        let job = |child: &mut Child<'_>| self.write_frames(child, &stack);
         // SAFETY: the job reads memory and writes to the pipe; what it allocates stays with it.
         let frozen = unsafe {
-            freeze::freeze_either(way, &terms, &|child| self.write_frames(child, &stack))
+            freeze::freeze_either(way, &terms, &job)
+                .and_then(|frozen| repeat_after_crash(frozen, &terms, &job, &output))
         };
         match frozen {
             Ok(frozen) => Ok(Reading { frozen, output }),
@@ -190,7 +195,7 @@ impl HeapReader {
             deadline: DEADLINE,
             background: Some(self.background),
         };
-        let stack = stack::of_this_thread();
+        let stack = self.stack.in_use();
         let job = |child: &mut Child<'_>| {
             let memory = image::memory(child, &stack).map_err(|error| error.to_string())?;
             self.read_heap(&memory).map(drop)
@@ -244,6 +249,51 @@ impl HeapReader {
             Graph::read(memory, self.isolate, self.layout).map_err(|error| error.to_string())?;
         self_test(&graph).map_err(|error| error.to_string())?;
         Ok(graph)
+    }
+}
+
+/// What crashed a child on the application's own memory, such as another thread that unmapped some of it meanwhile, cannot
+/// harm a child that has a copy. The helper is told that all begins again.
+///
+/// # Safety
+/// As for [`freeze::freeze`].
+unsafe fn repeat_after_crash<J>(
+    mut frozen: Frozen,
+    terms: &Terms<'_>,
+    job: &J,
+    output: &PipeWriter,
+) -> Result<Frozen, FreezeError>
+where
+    J: Fn(&mut Child<'_>) -> Result<(), String>,
+{
+    let ended = match frozen.way() {
+        Way::Shared => frozen.try_wait(),
+        Way::CopyOnWrite => None,
+    };
+    let failure = ended.and_then(|ended| ended.result.err());
+    let Some(crash) = failure.filter(Failure::is_crash) else {
+        return Ok(frozen);
+    };
+    // It gives its place to the next one.
+    drop(frozen);
+    let reason = format!("{crash}; the heap is read once more, from a copy of the memory");
+    // A helper that is gone reads nothing of what follows either, and is reported where it is waited for.
+    let _ = FrameWriter::after_a_cut(output).and_then(|frames| frames.begin_again(&reason));
+    let terms = Terms {
+        background: None,
+        ..*terms
+    };
+    // SAFETY: the caller's promise.
+    unsafe { freeze::freeze(Way::CopyOnWrite, &terms, job) }
+}
+
+/// Holds `layout` against the running program. All isolates of a process are of one V8, so it is asked once.
+fn check_program(layout: &'static Layout) -> Result<(), Disagreement> {
+    static CHECKED: OnceLock<((u32, u32), Result<(), Disagreement>)> = OnceLock::new();
+    let check = || debug_constants::check(layout, v8::debug_constants());
+    match CHECKED.get_or_init(|| (layout.version, check())) {
+        (version, result) if *version == layout.version => result.clone(),
+        _ => check(),
     }
 }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use object::{Object as _, ObjectSymbol};
 
-use super::{HeapReader, image, stack};
+use super::stack::Stack;
+use super::{HeapReader, image};
 use crate::freeze::{self, Child, Failure, Terms, Way};
 use crate::heap::graph::Graph;
 use crate::heap::layout::kind::Kind;
@@ -234,7 +235,7 @@ fn ask(question: &dyn Fn(&Memory) -> String) -> Result<String, Failure> {
         deadline: DEADLINE,
         background: None,
     };
-    let stack = stack::of_this_thread();
+    let stack = Stack::of_this_thread().in_use();
     let job = |child: &mut Child<'_>| {
         let memory = image::memory(child, &stack).map_err(|error| error.to_string())?;
         let answer = question(&memory);
