@@ -8,8 +8,6 @@
 pub mod addon;
 pub mod cgroup;
 #[cfg(feature = "helper")]
-pub mod command;
-#[cfg(feature = "helper")]
 pub mod dump;
 pub mod frames;
 #[cfg(all(feature = "addon", target_os = "linux"))]
@@ -34,6 +32,8 @@ pub mod native;
 ))]
 #[path = "native/elsewhere.rs"]
 pub mod native;
+#[cfg(feature = "helper")]
+pub mod report;
 pub mod request;
 #[cfg(all(feature = "addon", unix))]
 pub mod signal_request;

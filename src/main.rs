@@ -3,11 +3,12 @@
 //! Standard output carries only [`Answer`]s for the addon, standard error the lines for people. Rust's runtime ignores
 //! SIGPIPE, so an addon that died with its process does not end a dump.
 
+mod command;
+
 use std::io::{self, BufReader, IsTerminal};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use node_oom_heapdump::command::{self, profile, take};
 use node_oom_heapdump::dump::{self, Dump, GuardedPipe, NoRoom, Written};
 use node_oom_heapdump::frames::{self, Event, FrameError};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
@@ -20,7 +21,12 @@ const HELP: &str = "\
 Heap snapshots of Node processes.
 
 Usage:
-  node-oom-heapdump take --port <port> | --url <url> | --pid <pid>   a snapshot of a running process
+  node-oom-heapdump take --port <port> | --url <url> | --pid <pid>   takes a snapshot of a running process
+  node-oom-heapdump check <file>                                     tells whether a snapshot is complete
+  node-oom-heapdump analyze <file>                                   tells what holds the memory
+  node-oom-heapdump diff <before> <after>                            tells what grew between two snapshots
+  node-oom-heapdump show <file> <id>                                 shows one object
+  node-oom-heapdump path <file> <id>                                 shows what keeps it in memory
   node-oom-heapdump <command> --help
   node-oom-heapdump --help | --version
 
@@ -53,22 +59,21 @@ Exit codes:
 ";
 
 fn main() -> ExitCode {
+    if let Some(code) = command::run(std::env::args_os()) {
+        return code;
+    }
     match Command::parse(lexopt::Parser::from_env()) {
         Ok(Command::Dump(request)) => dump(&request),
-        Ok(Command::Take(arguments)) => take::run(arguments),
-        Ok(Command::Profile(arguments)) => profile::run(arguments),
-        Ok(Command::Print(text)) => command::print(text),
+        Ok(Command::Print(text)) => print(text),
         Err(error) => {
             report(Failure::of_dump(error.to_string()));
-            ExitCode::from(command::USAGE)
+            ExitCode::from(command::WRONG_USAGE)
         }
     }
 }
 
 enum Command {
     Dump(DumpRequest),
-    Take(lexopt::Parser),
-    Profile(lexopt::Parser),
     Print(&'static str),
 }
 
@@ -80,8 +85,6 @@ impl Command {
             Some(Value(command)) if command == DUMP_COMMAND => {
                 DumpRequest::parse(arguments).map(Command::Dump)
             }
-            Some(Value(command)) if command == take::NAME => Ok(Command::Take(arguments)),
-            Some(Value(command)) if command == profile::NAME => Ok(Command::Profile(arguments)),
             Some(Long("help") | Short('h')) => Ok(Command::Print(HELP)),
             Some(Long("version") | Short('V')) => {
                 Ok(Command::Print(concat!(env!("CARGO_PKG_VERSION"), "\n")))
@@ -91,6 +94,13 @@ impl Command {
                 option: "a command",
             }),
         }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match command::print(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

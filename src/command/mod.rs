@@ -1,21 +1,69 @@
-//! The subcommands, one file each: what it is asked, its help, and the lines it writes.
-//!
-//! Results go to standard output, everything else to standard error. `dump`, which the addon calls, is in `main.rs`.
+//! The commands, each in a file of its own: `take` makes a snapshot, `check`, `analyze`, `diff`, `path` and `show` read some,
+//! and `profile` serves `createCpuProfile`. `dump`, which serves the addon, is in `main.rs`.
 
-pub mod profile;
+mod analyze;
+mod check;
+mod diff;
+mod object;
+mod profile;
 mod progress;
-pub mod take;
+mod take;
 
-use std::io::Write;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// The exit code of a command line that is wrong.
-pub const USAGE: u8 = 2;
+/// The file is not what the command needs, or something else went wrong.
+pub const FAILED: u8 = 1;
+/// The command line is wrong.
+pub const WRONG_USAGE: u8 = 2;
 
-/// Writes a result; a standard output that takes none is a failure.
-pub fn print(text: &str) -> ExitCode {
+/// Why a command did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(#[from] node_oom_heapdump::snapshot::reader::ReadError),
+    /// The file has no object of this id.
+    #[error("{} has no object @{id}; ids are those of one file", file.display())]
+    NoObject {
+        /// The file.
+        file: std::path::PathBuf,
+        /// The id.
+        id: u32,
+    },
+    /// The command line is wrong.
+    #[error("{0}; see node-oom-heapdump {1} --help")]
+    Usage(String, &'static str),
+    /// The result cannot be written.
+    #[error("the result cannot be written: {0}")]
+    Write(#[from] std::io::Error),
+}
+
+/// Runs the command that the arguments begin with, if it is one of these.
+pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let command = match arguments.nth(1)?.to_str()? {
+        "analyze" => analyze::run,
+        "check" => check::run,
+        "diff" => diff::run,
+        "path" => object::run_path,
+        "profile" => profile::run,
+        "show" => object::run_show,
+        "take" => take::run,
+        _ => return None,
+    };
+    let outcome = command(lexopt::Parser::from_args(arguments));
+    Some(outcome.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        let is_usage = matches!(error, CommandError::Usage(..));
+        ExitCode::from(if is_usage { WRONG_USAGE } else { FAILED })
+    }))
+}
+
+/// Writes to standard output. A reader that has seen enough is no error.
+fn print(text: &str) -> Result<(), CommandError> {
+    use std::io::{ErrorKind, Write};
     match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }

@@ -10,17 +10,14 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 
-use super::USAGE;
-use crate::dump::{self, Encoding, Place, Sink, Written};
-use crate::inspector;
-use crate::message::{megabytes, tell};
-use crate::request::{Answer, InspectorAddress};
+use super::{CommandError, WRONG_USAGE};
+use node_oom_heapdump::dump::{self, Encoding, Place, Sink, Written};
+use node_oom_heapdump::inspector;
+use node_oom_heapdump::message::{megabytes, tell};
+use node_oom_heapdump::request::{Answer, InspectorAddress};
 
-/// The name of this command.
-pub const NAME: &str = "profile";
-
-/// Does what the rest of the command line asks for.
-pub fn run(arguments: lexopt::Parser) -> ExitCode {
+/// Does what the rest of the command line asks for. What goes wrong is an answer.
+pub fn run(arguments: lexopt::Parser) -> Result<ExitCode, CommandError> {
     let (answer, exit_code) = match Request::parse(arguments) {
         Ok(request) => match record(&request) {
             Ok(Written { file, bytes, .. }) => {
@@ -28,11 +25,11 @@ pub fn run(arguments: lexopt::Parser) -> ExitCode {
             }
             Err(error) => (failed(error), ExitCode::FAILURE),
         },
-        Err(error) => (failed(error), ExitCode::from(USAGE)),
+        Err(error) => (failed(error), ExitCode::from(WRONG_USAGE)),
     };
     // A process that is gone needs no answer; its file is there or not.
     let _ = answer.write_to(&mut io::stdout());
-    exit_code
+    Ok(exit_code)
 }
 
 fn failed(error: impl std::fmt::Display) -> Answer {

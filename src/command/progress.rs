@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::message::{megabytes, tell};
+use node_oom_heapdump::message::{megabytes, tell};
 
 const TICK: Duration = Duration::from_millis(100);
 const BETWEEN_LINES: Duration = Duration::from_secs(5);

@@ -9,17 +9,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use lexopt::prelude::*;
 
 use super::progress::Progress;
-use super::{USAGE, print};
-use crate::dump::{self, Encoding, Place, Sink, Written};
-use crate::inspector::{self, HeldIsolate, OfProcess, Session, WebSocketTransport};
-use crate::message::{megabytes, tell};
-use crate::request::InspectorAddress;
-
-/// The name of this command.
-pub const NAME: &str = "take";
+use super::{CommandError, FAILED, print};
+use node_oom_heapdump::dump::{self, Encoding, Place, Sink, Written};
+use node_oom_heapdump::inspector::{self, HeldIsolate, OfProcess, Session, WebSocketTransport};
+use node_oom_heapdump::message::{megabytes, tell};
+use node_oom_heapdump::request::InspectorAddress;
 
 /// What `take --help` prints.
-pub const HELP: &str = "\
+const HELP: &str = "\
 node-oom-heapdump take - writes a heap snapshot of a running Node process
 
 Usage:
@@ -52,19 +49,23 @@ Examples:
 ";
 
 /// Does what the rest of the command line asks for.
-pub fn run(arguments: lexopt::Parser) -> ExitCode {
-    match Request::parse(arguments) {
-        Ok(Some(request)) => match take(&request) {
-            Ok(written) => print(&format!("{}\n", written.file.display())),
-            Err(error) => {
-                tell(&format!("no heap snapshot: {error}"));
-                ExitCode::FAILURE
-            }
-        },
-        Ok(None) => print(HELP),
+///
+/// # Errors
+/// When the command line is wrong, or standard output is closed.
+pub fn run(arguments: lexopt::Parser) -> Result<ExitCode, CommandError> {
+    let usage = |error: UsageError| CommandError::Usage(error.to_string(), "take");
+    let Some(request) = Request::parse(arguments).map_err(usage)? else {
+        print(HELP)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    match take(&request) {
+        Ok(written) => {
+            print(&format!("{}\n", written.file.display()))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Err(error) => {
-            tell(&error.to_string());
-            ExitCode::from(USAGE)
+            tell(&format!("no heap snapshot: {error}"));
+            Ok(ExitCode::from(FAILED))
         }
     }
 }
@@ -214,9 +215,9 @@ enum Error {
 
 #[derive(Debug, thiserror::Error)]
 enum UsageError {
-    #[error("{0}; see node-oom-heapdump take --help")]
+    #[error("{0}")]
     Option(#[from] lexopt::Error),
-    #[error("give one of --port, --url and --pid; see node-oom-heapdump take --help")]
+    #[error("give one of --port, --url and --pid")]
     OneTarget,
 }
 
