@@ -145,7 +145,7 @@ declare namespace watchHeap {
     /** Its path, which differs from the name that was asked for where a file of that name existed. */
     path: string;
     /** Why it was made. */
-    reason: "threshold" | "near-heap-limit" | "out-of-memory" | "memory" | "signal" | "request";
+    reason: "threshold" | "near-heap-limit" | "out-of-memory" | "rss" | "signal" | "request";
     /** How it was made. */
     method: "native" | "inspector";
     /** The size of the file. */

@@ -6,9 +6,13 @@
 const { spawn } = require("node:child_process");
 const { promisify } = require("node:util");
 const { setTimeout: wait } = require("node:timers/promises");
+const { inspectorUrl } = require("./inspector-url");
+const { loadNative } = require("./native");
 
-async function recordCpuProfile({ helper, file, durationMs, inspectorUrl }) {
-  if (inspectorUrl) return askHelper(helper, file, ["--inspector-url", inspectorUrl, "--duration", String(durationMs)]);
+async function recordCpuProfile(file, durationMs) {
+  const { helper } = loadNative();
+  const url = inspectorUrl();
+  if (url) return askHelper(helper, file, ["--inspector-url", url, "--duration", String(durationMs)]);
   return askHelper(helper, file, ["--standard-input"], JSON.stringify(await recordThisThread(durationMs)));
 }
 

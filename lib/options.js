@@ -19,12 +19,15 @@ const DEFAULTS = {
   rss: false,
   signal: false,
   timeout: 300_000,
+  heapdumpOnOOM: true,
   maxDumps: 1,
   cooldown: 600_000,
   get name() {
     return isMainThread ? `OoM-${process.pid}-${Date.now()}` : `OoM-${process.pid}-${threadId}-${Date.now()}`;
   },
 };
+
+const OPTIONS = Object.keys(DEFAULTS);
 
 function readOptions(options = {}) {
   if (options === null || typeof options !== "object") {
@@ -51,8 +54,9 @@ function readOptions(options = {}) {
 
 // Everything that decides when a dump is made, and how long anybody waits for it, but the threshold.
 function whenToDump(options) {
-  const { rss, signal, timeout, maxDumps, cooldown } = { ...DEFAULTS, ...defined(options) };
+  const { heapdumpOnOOM, rss, signal, timeout, maxDumps, cooldown } = { ...DEFAULTS, ...defined(options) };
   return {
+    heapdumpOnOOM: boolean("heapdumpOnOOM", heapdumpOnOOM),
     ...memoryBound(rss),
     signal: signal === false ? undefined : signalNumber(signal),
     timeout: integer("timeout", timeout, 1, LONGEST),
@@ -173,9 +177,8 @@ function outOfRange(option, value, accepted) {
 }
 
 function unknownOption(option) {
-  const known = Object.keys(DEFAULTS);
-  const nearest = known.reduce((best, name) => (distance(option, name) < distance(option, best) ? name : best));
-  const message = `The option "${option}" is unknown. Did you mean "${nearest}"? Known options: ${known.join(", ")}.`;
+  const nearest = OPTIONS.reduce((best, name) => (distance(option, name) < distance(option, best) ? name : best));
+  const message = `The option "${option}" is unknown. Did you mean "${nearest}"? Known options: ${OPTIONS.join(", ")}.`;
   return withCode(new TypeError(message), "ERR_INVALID_ARG_VALUE");
 }
 
@@ -203,4 +206,4 @@ function distance(from, to) {
   return row.at(-1);
 }
 
-module.exports = { fileName, profileDuration, readOptions };
+module.exports = { OPTIONS, defined, fileName, profileDuration, readOptions };

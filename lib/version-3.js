@@ -2,13 +2,15 @@
 
 // Translates the options of version 3 into today's. They stay: a program that was written for it runs unchanged.
 
+const VERSION_3_OPTIONS = ["path", "addTimestamp", "OOMImplementation"];
+
 const EXTENSION = ".heapsnapshot";
 
 // `OOMImplementation` chose between two ways of which version 3 had one left.
 function fromVersion3(options) {
   if (options === null || typeof options !== "object") return options;
   const { path, addTimestamp, OOMImplementation, ...today } = options;
-  const name = today.name ?? path;
+  const name = today.name === undefined ? path : today.name;
   if (name === undefined) return today;
   return { ...today, name: addTimestamp === true && typeof name === "string" ? withTimestamp(name) : name };
 }
@@ -21,4 +23,4 @@ function withTimestamp(name) {
   return `${stem}-${local.slice(0, 19).replaceAll(/[-:]/g, "")}`;
 }
 
-module.exports = { fromVersion3 };
+module.exports = { VERSION_3_OPTIONS, fromVersion3 };

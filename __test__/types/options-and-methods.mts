@@ -7,7 +7,12 @@ expectTypeOf(watchHeap()).toEqualTypeOf<OomHeapdump>();
 
 watchHeap({ threshold: 75, name: "my_heapdump", method: "native", port: 9229 });
 watchHeap({ threshold: false, rss: "90%", signal: "SIGUSR2", maxDumps: 2, cooldown: 1000, timeout: 1000 });
-watchHeap({ rss: 500_000_000, compress: "gzip", keep: Infinity, exec: ["aws", "s3", "cp", "{path}", "s3://x"] as const });
+watchHeap({
+  rss: 500_000_000,
+  compress: "gzip",
+  keep: Infinity,
+  exec: ["aws", "s3", "cp", "{path}", "s3://x"] as const,
+});
 watchHeap({ heapdumpOnOOM: false, OOMImplementation: "NATIVE_HOOK", path: "x", addTimestamp: true, redact: true });
 watchHeap({ threshold: "60", port: "9230" });
 
