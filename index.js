@@ -5,11 +5,11 @@
 // The instance of a thread: options in, promises, events and a status out. The watching and the dumping are done natively (src/).
 
 const { EventEmitter } = require("node:events");
-const { existsSync } = require("node:fs");
 const { recordCpuProfile } = require("./lib/cpu-profile");
 const { HeapWatch } = require("./lib/heap-watch");
 const { OnDemand } = require("./lib/on-demand");
 const { readSettings } = require("./lib/settings");
+const { summaryOf } = require("./lib/summary-path");
 
 // Two copies of this package in one program share one instance for each thread.
 const INSTANCE = Symbol.for("node-oom-heapdump");
@@ -80,7 +80,7 @@ class OomHeapdump extends EventEmitter {
 
   #tell({ failure, ...dump }) {
     if (failure === undefined) {
-      this.emit("dump", { ...dump, pauseMs: dump.pauseMs ?? null, summaryPath: summaryBeside(dump.path) });
+      this.emit("dump", { ...dump, pauseMs: dump.pauseMs ?? null, summaryPath: summaryOf(dump.path) });
     } else if (this.listenerCount("error") > 0) {
       this.emit("error", new Error(failure)); // Without a listener this would throw.
     }
@@ -91,12 +91,6 @@ class OomHeapdump extends EventEmitter {
     process.emitWarning(message, "OomHeapdumpWarning");
     process.nextTick(() => this.emit("warning", message));
   }
-}
-
-// The helper gives both files one stem.
-function summaryBeside(snapshot) {
-  const summary = snapshot.replace(/\.heapsnapshot(\.gz)?$/, ".summary.json");
-  return existsSync(summary) ? summary : null;
 }
 
 module.exports = watchHeap;

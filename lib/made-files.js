@@ -1,9 +1,10 @@
 "use strict";
 
-// The files of one kind that this module has made, and the only ones that it deletes.
+// The files of one kind that this module has made, and the only ones that it deletes. A snapshot's summary goes with it.
 
 const { unlink } = require("node:fs/promises");
 const { resolve } = require("node:path");
+const { summaryOf } = require("./summary-path");
 
 class MadeFiles {
   #paths = new Set();
@@ -17,26 +18,23 @@ class MadeFiles {
   async delete(path) {
     const file = resolve(path);
     if (!this.#paths.has(file)) throw new Error(`File not found: ${path} was not made by node-oom-heapdump`);
-    await unlink(file);
-    this.#paths.delete(file);
+    await this.#remove(file);
     return path;
   }
 
   // Deletes all that are still there, and resolves to their paths. What cannot be deleted rejects, after all others are.
   async deleteAll() {
     const files = [...this.#paths];
-    const failures = [];
-    const remove = async (file) => {
-      try {
-        await unlink(file);
-      } catch (error) {
-        if (error.code !== "ENOENT") return failures.push(error);
-      }
-      this.#paths.delete(file);
-    };
-    await Promise.all(files.map(remove));
+    const results = await Promise.allSettled(files.map((file) => this.#remove(file)));
+    const failures = results.map(({ reason }) => reason).filter((error) => error && error.code !== "ENOENT");
     if (failures.length > 0) throw new AggregateError(failures, failures.map(({ message }) => message).join("; "));
     return files;
+  }
+
+  async #remove(file) {
+    const summary = summaryOf(file);
+    await Promise.all([file, summary].filter(Boolean).map((path) => unlink(path)));
+    this.#paths.delete(file);
   }
 }
 
