@@ -130,6 +130,8 @@ for (const major of majors) {
     const { result, stderr } = await runNative(
       `
       const { frozenChildrenOf } = ${support("processes.js")}
+      // Enough that the child is still at work when it is found.
+      globalThis.kept = Array.from({ length: 1e6 }, (_, index) => ({ index }))
       const dump = instance.createHeapSnapshot('mine')
       while (frozenChildrenOf(process.pid).length === 0);
       for (const { id } of frozenChildrenOf(process.pid)) process.kill(id, 'SIGKILL')

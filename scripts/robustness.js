@@ -149,6 +149,13 @@ async function killOnce(busy, directory, number, counts) {
   await new Promise((resolve) => setTimeout(resolve, 50));
   const lines = busy.lines - linesBefore;
   const files = fs.readdirSync(directory).filter((name) => name.endsWith(".heapsnapshot"));
+  if (killed > 0 && kills === "helperKilled" && files.length === 1) {
+    // It was killed between the move of the whole file and its answer.
+    const whole = path.join(directory, files[0]);
+    if (await isValid(whole, readWithHeapParser, inWorker, counts)) counts.tooLate += 1;
+    fs.rmSync(whole);
+    return;
+  }
   // The child's end is told by the helper; of the helper's own end the rejected promise tells.
   const expectedLines = kills === "childKilled" ? 1 : 0;
   if (killed > 0 && lines === expectedLines && files.length === 0) counts.failed += 1;
@@ -173,7 +180,12 @@ async function end(busy, dumps, counts) {
   if (failed > 0) counts.faults.push(`${failed} processes of the program failed`);
   if (children.length > 0) counts.faults.push(`left: ${JSON.stringify(children)}`);
   if (descriptors !== 0) counts.faults.push(`${descriptors} descriptors leaked`);
+  const hang = setTimeout(() => {
+    counts.faults.push("the program hangs at its end");
+    busy.process.kill("SIGKILL");
+  }, PATIENCE);
   const [code, signal] = await exit;
+  clearTimeout(hang);
   if (code !== 0) counts.faults.push(`the program ended with ${signal ?? code}`);
 }
 

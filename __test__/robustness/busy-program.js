@@ -110,7 +110,13 @@ if (!isMainThread) {
       };
     },
   };
+  // Not process.exit: on Node 26 it joins V8's compiler threads, one of which may wait for a collection of the very thread that
+  // joins it.
+  const leave = async () => {
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    process.disconnect();
+  };
   process.on("message", async ({ command, ...rest }) => {
-    process.send(await commands[command](rest), () => command === "end" && process.exit());
+    process.send(await commands[command](rest), () => command === "end" && leave());
   });
 }

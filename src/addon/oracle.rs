@@ -4,6 +4,7 @@ use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 
 use super::with_reader;
+use crate::native::corruption;
 use crate::native::oracle::{self, SizeFromMap};
 
 /// How our sizes of all objects stand to V8's `HeapObject::SizeFromMap`.
@@ -61,4 +62,10 @@ pub fn catch_shifts(constants: Vec<String>) -> Result<Vec<Shift>> {
         });
         shifts.collect()
     })
+}
+
+/// Reads the heap with so many wrong words, and says what that came to. A crash is an exception.
+#[napi]
+pub fn read_corrupted(seed: u32, words: u32) -> Result<String> {
+    with_reader(|_, reader| corruption::read_corrupted(reader, seed, words))
 }

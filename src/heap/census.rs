@@ -3,19 +3,19 @@
 
 use super::body::HashTable;
 use super::describe::{Describer, self_size};
+use super::edge_counter::EdgeCounter;
 use super::extract::code::CODE_KIND_MASK;
-use super::extract::{EdgeName, EdgeSink, Extractor};
 use super::graph::Graph;
 use super::histogram::Histogram;
 use super::layout::Tag;
 use super::layout::kind::Kind;
 use super::memory::Address;
 use super::names::{NameId, Names};
+use super::number_set::NumberSet;
 use super::object::Object;
-use super::pages::Pages;
+use crate::snapshot::NodeType;
 use crate::snapshot::writer::MAX_STRING_CHARACTERS;
-use crate::snapshot::{EdgeType, NodeType};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Bits of a node's byte: its number of edges, or [`MANY_EDGES`].
 const EDGES: u8 = 0x0f;
@@ -24,8 +24,8 @@ const MANY_EDGES: u8 = 0x0f;
 const OWNS_STRING: u8 = 0x10;
 /// The node is what an object keeps its elements in.
 const IS_ELEMENTS: u8 = 0x20;
-/// The same bit of a string: it is internalized.
-const IS_INTERNALIZED: u8 = IS_ELEMENTS;
+/// The same bit of a string: edges or nodes are called by it.
+const IS_KEY: u8 = IS_ELEMENTS;
 /// The node is what an object keeps its properties in.
 const IS_PROPERTIES: u8 = 0x40;
 /// The node is in one of the tables: it has another tag, or is a key of ephemerons.
@@ -68,11 +68,11 @@ pub struct LentName {
     pub node_type: Option<NodeType>,
 }
 
-/// Strings are numbered in two groups: property keys are internalized, so that their numbers are short.
+/// Strings are numbered in two groups, so that what many edges are called has a short number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StringGroup {
-    /// Internalized strings.
-    Internalized,
+    /// Keys of properties, names of constructors, and texts that V8 makes up too.
+    Key,
     /// All others.
     Other,
 }
@@ -88,38 +88,16 @@ pub struct Census {
     pub strings: [u32; 2],
     /// The number of edges from objects, those of ephemeron pairs included.
     pub edges: u64,
-    /// One more than the largest number that names an edge.
-    pub decimals: u32,
+    /// The numbers that name edges.
+    pub decimals: NumberSet,
     /// The memory of array buffers, by address.
     pub backing_stores: Vec<BackingStore>,
     /// The entries of ephemeron tables with a marked key and value, by key.
     pub ephemerons: Vec<EphemeronPair>,
-    /// The internalized string with the same text as a name, by its number in its group.
+    /// The internalized string with the same text as a name, by its number among the keys.
     pub shared_names: FxHashMap<NameId, u32>,
     /// The objects by constructor.
     pub histogram: Histogram,
-}
-
-struct Counter<'x, 'm> {
-    pages: &'x Pages<'m>,
-    edges: u64,
-    decimals: u32,
-}
-
-impl EdgeSink for Counter<'_, '_> {
-    #[inline]
-    fn edge(&mut self, _: EdgeType, name: EdgeName, target: Address) {
-        if self.pages.is_marked(target) {
-            self.edges += 1;
-            if let EdgeName::Decimal(index) = name {
-                self.decimals = self.decimals.max(index + 1);
-            }
-        }
-    }
-
-    fn native_edge(&mut self, _: EdgeName, _: Address) {
-        self.edges += 1;
-    }
 }
 
 /// For each kind what its fields lend.
@@ -161,7 +139,7 @@ impl Census {
         graph: &Graph<'m>,
         names: &mut Names,
         describer: &mut Describer,
-        extractor: &Extractor<'_, 'm>,
+        counter: &mut EdgeCounter<'_, 'm>,
     ) -> Census {
         let tags = Tags::new(graph, names);
         let mut census = Census {
@@ -172,34 +150,37 @@ impl Census {
             properties: names.intern("(object properties)"),
             strings: [0; 2],
             edges: 0,
-            decimals: 0,
+            decimals: NumberSet::default(),
             backing_stores: Vec::new(),
             ephemerons: Vec::new(),
             shared_names: FxHashMap::default(),
             histogram: Histogram::default(),
         };
-        let mut counter = Counter {
-            pages: &graph.pages,
-            edges: 0,
-            decimals: 0,
-        };
-        for (rank, object) in graph.objects().enumerate() {
-            if rank % NODES_PER_COUNT == 0 {
-                census.string_counts.push(census.strings);
+        let mut rank = 0;
+        for page in graph.pages.iter() {
+            let is_free = graph.is_free(page);
+            for address in page.marked() {
+                if let Some(object) = graph.object_on(page, address) {
+                    let edges = counter.count(&object);
+                    census.edges += edges;
+                    census.notes[rank] |= edges.min(u64::from(MANY_EDGES)) as u8;
+                    census.note(graph, names, &tags, rank, &object);
+                    let bytes = if is_free {
+                        0
+                    } else {
+                        self_size(graph, &object)
+                    };
+                    let histogram = &mut census.histogram;
+                    histogram.count(graph, describer, names, &object, bytes);
+                }
+                rank += 1;
             }
-            let Some(object) = object else { continue };
-            let before = counter.edges;
-            extractor.extract(&object, &mut counter);
-            let edges = (counter.edges - before).min(u64::from(MANY_EDGES)) as u8;
-            census.notes[rank] |= edges;
-            census.note(graph, names, &tags, rank, &object);
-            let bytes = self_size(graph, &object);
-            census
-                .histogram
-                .count(graph, describer, names, &object, bytes);
         }
-        census.edges = counter.edges;
-        census.decimals = counter.decimals;
+        let used = counter.take_used_names();
+        census.decimals = used.decimals;
+        census.decimals.rank();
+        census.note_keys(graph, &used.keys);
+        census.number_strings();
         census.sort_backing_stores();
         census.find_ephemerons(graph);
         census
@@ -216,13 +197,8 @@ impl Census {
         let kind = object.kind();
         match kind {
             Kind::SeqString | Kind::ExternalString => {
-                self.share_name(graph, names, object);
-                let (group, flag) = match object.shape.is_internalized() {
-                    true => (StringGroup::Internalized, IS_INTERNALIZED),
-                    false => (StringGroup::Other, 0),
-                };
-                self.notes[rank] = self.notes[rank] & !IS_INTERNALIZED | OWNS_STRING | flag;
-                self.strings[group as usize] += 1;
+                self.share_name(graph, names, rank, object);
+                self.notes[rank] = self.notes[rank] & !IS_KEY | OWNS_STRING;
             }
             Kind::JsArrayBuffer => self.note_backing_store(graph, object),
             Kind::BytecodeArray => {
@@ -427,15 +403,53 @@ impl Census {
         self.backing_stores.dedup_by_key(|store| store.memory);
     }
 
-    fn share_name<'m>(&mut self, graph: &Graph<'m>, names: &Names, string: &Object<'m>) {
+    fn share_name<'m>(
+        &mut self,
+        graph: &Graph<'m>,
+        names: &Names,
+        rank: usize,
+        string: &Object<'m>,
+    ) {
         if !string.shape.is_internalized() || super::text::string_length(string) > MAX_SHARED_NAME {
             return;
         }
         let text = graph.utf8(string.address, MAX_SHARED_NAME as usize);
         if let Some(name) = names.find(&text) {
-            self.shared_names
-                .insert(name, self.strings[StringGroup::Internalized as usize]);
+            self.shared_names.insert(name, rank as u32);
         }
+    }
+
+    fn note_keys(&mut self, graph: &Graph, keys: &FxHashSet<Address>) {
+        let keys = keys.iter().copied().chain(self.histogram.constructors());
+        let strings = keys.filter_map(|key| {
+            let key = graph.object(key)?;
+            let actual = match key.kind() {
+                Kind::ThinString => key.pointer(16)?,
+                _ => key.address,
+            };
+            graph.pages.rank_of(actual)
+        });
+        let ranks: Vec<u32> = strings.chain(self.shared_names.values().copied()).collect();
+        for rank in ranks {
+            let note = &mut self.notes[rank as usize];
+            if *note & OWNS_STRING != 0 {
+                *note |= IS_KEY;
+            }
+        }
+    }
+
+    fn number_strings(&mut self) {
+        for notes in self.notes.chunks(NODES_PER_COUNT) {
+            self.string_counts.push(self.strings);
+            for group in notes.iter().filter_map(|&note| string_group(note)) {
+                self.strings[group as usize] += 1;
+            }
+        }
+        let shared = std::mem::take(&mut self.shared_names);
+        self.shared_names = shared
+            .into_iter()
+            .filter_map(|(name, rank)| Some((name, self.string_of(rank)?.1)))
+            .collect();
     }
 
     fn find_ephemerons(&mut self, graph: &Graph) {
@@ -483,6 +497,12 @@ impl Census {
         self.note_of(rank) & IS_SPECIAL != 0
     }
 
+    /// Whether the node is as its map says: it has no text of its own and no other object lends it anything.
+    #[inline]
+    pub fn is_unremarkable(&self, rank: u32) -> bool {
+        self.note_of(rank) & !EDGES == 0
+    }
+
     /// What other objects lend the node.
     #[inline]
     pub fn lent_name(&self, rank: u32) -> Option<LentName> {
@@ -509,11 +529,7 @@ impl Census {
     /// The group of the node's string, if it is a string that the file holds.
     #[inline]
     pub fn string_group(&self, rank: u32) -> Option<StringGroup> {
-        match self.note_of(rank) & (OWNS_STRING | IS_INTERNALIZED) {
-            note if note & OWNS_STRING == 0 => None,
-            OWNS_STRING => Some(StringGroup::Other),
-            _ => Some(StringGroup::Internalized),
-        }
+        string_group(self.note_of(rank))
     }
 
     /// The group of the node's string and its number there.
@@ -544,5 +560,13 @@ impl Census {
 
     fn note_of(&self, rank: u32) -> u8 {
         self.notes.get(rank as usize).copied().unwrap_or(0)
+    }
+}
+
+fn string_group(note: u8) -> Option<StringGroup> {
+    match note & (OWNS_STRING | IS_KEY) {
+        note if note & OWNS_STRING == 0 => None,
+        OWNS_STRING => Some(StringGroup::Other),
+        _ => Some(StringGroup::Key),
     }
 }

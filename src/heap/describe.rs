@@ -3,6 +3,7 @@
 use super::constructors::CLASS_NAMES;
 use super::graph::Graph;
 use super::layout::kind::Kind;
+use super::map_cache::MapCache;
 use super::memory::Address;
 use super::names::{NameId, Names};
 use super::object::Object;
@@ -18,9 +19,6 @@ pub enum NodeName {
     /// The text of the string at this address.
     Text(Address),
 }
-
-/// The number of constructor names remembered.
-const REMEMBERED_NAMES: usize = 1 << 10;
 
 /// Names that depend on the kind alone.
 struct FixedNames {
@@ -41,7 +39,7 @@ struct FixedNames {
 pub struct Describer {
     empty: NameId,
     fixed: FixedNames,
-    constructor_names: Vec<(Address, Option<NodeName>)>,
+    constructor_names: MapCache<NodeName>,
     constructor_texts: FxHashMap<String, Address>,
     class_names: FxHashMap<&'static str, NameId>,
     global_names: FxHashMap<Address, NameId>,
@@ -70,7 +68,7 @@ impl Describer {
                 native_bind: names.intern("native_bind"),
             },
             constructor_texts: FxHashMap::default(),
-            constructor_names: vec![(0, None); REMEMBERED_NAMES],
+            constructor_names: MapCache::new(),
             class_names: FxHashMap::default(),
             global_names: FxHashMap::default(),
         }
@@ -160,6 +158,27 @@ impl Describer {
         }
     }
 
+    /// Whether all objects of the map of `object`, which was just described, have the same type and name.
+    pub fn holds_for_map(&self, object: &Object) -> bool {
+        match object.kind() {
+            Kind::SeqString
+            | Kind::ExternalString
+            | Kind::ThinString
+            | Kind::Symbol
+            | Kind::SharedFunctionInfo
+            | Kind::Script
+            | Kind::Oddball
+            | Kind::Map
+            | Kind::JsFunction
+            | Kind::JsRegExp
+            | Kind::JsGlobalObject
+            | Kind::JsGlobalProxy => false,
+            Kind::JsBoundFunction => true,
+            kind if kind.is_js_object() => self.constructor_names.get(object.shape.map).is_some(),
+            _ => true,
+        }
+    }
+
     /// Whether a tag may give the node another name: it has none, or is the one kind whose name a tag takes away.
     pub fn may_be_renamed(&self, object: &Object, name: NodeName) -> bool {
         name == NodeName::Name(self.empty) || object.kind() == Kind::TrustedFixedArray
@@ -245,12 +264,8 @@ impl Describer {
         names: &mut Names,
         object: &Object<'m>,
     ) -> (NodeName, bool) {
-        let slot = (object.shape.map >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 32
-            & (REMEMBERED_NAMES - 1);
-        if let (map, Some(name)) = self.constructor_names[slot]
-            && map == object.shape.map
-        {
-            return (name, true);
+        if let Some(name) = self.constructor_names.get(object.shape.map) {
+            return (*name, true);
         }
         let (name, holds_for_map) = match graph.constructor_name(object) {
             Some(found) => (
@@ -267,7 +282,7 @@ impl Describer {
             }
         };
         if holds_for_map {
-            self.constructor_names[slot] = (object.shape.map, Some(name));
+            self.constructor_names.insert(object.shape.map, name);
         }
         (name, holds_for_map)
     }
@@ -311,15 +326,11 @@ fn system_node_type(graph: &Graph, object: &Object) -> NodeType {
     }
 }
 
-/// `SizeForSnapshot`.
+/// `SizeForSnapshot`, for pages that are not [free](Graph::is_free).
 #[inline]
 pub fn self_size(graph: &Graph, object: &Object) -> u64 {
-    let traits = &graph.layout().snapshot;
-    if traits.read_only_is_free && graph.is_read_only(object.address) {
-        return 0;
-    }
     let text = match object.kind() {
-        Kind::ExternalString if traits.external_text_counts => {
+        Kind::ExternalString if graph.layout().snapshot.external_text_counts => {
             string_length(object) * if object.shape.is_one_byte() { 1 } else { 2 }
         }
         _ => 0,

@@ -6,7 +6,7 @@ use super::layout::kind::Kind;
 use super::mark::{Marked, Marker};
 use super::memory::{Address, Memory};
 use super::object::{Decoder, Object};
-use super::pages::Pages;
+use super::pages::{Page, Pages};
 use super::roots::{Root, RootFinder, RootTable, WellKnown};
 use super::{HeapError, tagged::Tagged};
 
@@ -89,6 +89,12 @@ impl<'m> Graph<'m> {
         self.decoder.object(address, run)
     }
 
+    /// The object at `address` of that page.
+    #[inline]
+    pub fn object_on(&self, page: &Page<'m>, address: Address) -> Option<Object<'m>> {
+        self.decoder.object(address, page.view(address)?)
+    }
+
     /// What the slot of `object` at `offset` holds strongly, if it is of that kind.
     pub fn object_in(&self, object: &Object<'m>, offset: u16, kind: Kind) -> Option<Object<'m>> {
         self.object(object.pointer(offset)?)
@@ -98,6 +104,11 @@ impl<'m> Graph<'m> {
     /// The object that `value` points to.
     pub fn target(&self, value: Tagged) -> Option<Object<'m>> {
         self.object(value.target()?)
+    }
+
+    /// Whether V8 says that objects of the page take no memory: all isolates have them together.
+    pub fn is_free(&self, page: &Page) -> bool {
+        page.read_only && self.layout().snapshot.read_only_is_free
     }
 
     /// Whether `address` lies in the read-only space.

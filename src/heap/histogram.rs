@@ -7,6 +7,7 @@
 use super::describe::{Describer, NodeName};
 use super::graph::Graph;
 use super::layout::kind::Kind;
+use super::map_cache::MapCache;
 use super::memory::Address;
 use super::names::Names;
 use super::object::Object;
@@ -17,8 +18,6 @@ use std::cmp::Reverse;
 
 /// The rows of constructors, besides one for each type of node.
 const MOST_ROWS: usize = 1 << 14;
-/// The number of maps whose row is remembered.
-const REMEMBERED_MAPS: usize = 1 << 10;
 
 const NODE_TYPES: usize = NodeType::ObjectShape as usize + 1;
 /// The row of constructors beyond [`MOST_ROWS`]. No node of the heap's objects is synthetic.
@@ -37,7 +36,7 @@ pub struct Histogram {
     rows: Vec<Use>,
     names: Vec<NodeName>,
     row_of_name: FxHashMap<NodeName, usize>,
-    row_of_map: Vec<(Address, usize)>,
+    row_of_map: MapCache<usize>,
 }
 
 impl Default for Histogram {
@@ -46,7 +45,7 @@ impl Default for Histogram {
             rows: vec![Use::default(); NODE_TYPES],
             names: Vec::new(),
             row_of_name: FxHashMap::default(),
-            row_of_map: vec![(0, 0); REMEMBERED_MAPS],
+            row_of_map: MapCache::new(),
         }
     }
 }
@@ -63,14 +62,12 @@ impl Histogram {
         bytes: u64,
     ) {
         let map = object.shape.map;
-        let slot =
-            (map >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 32 & (REMEMBERED_MAPS - 1);
-        let row = match self.row_of_map[slot] {
-            (remembered, row) if remembered == map => row,
-            _ => {
+        let row = match self.row_of_map.get(map) {
+            Some(row) => *row,
+            None => {
                 let (row, holds_for_map) = self.row_of(graph, describer, names, object);
                 if holds_for_map {
-                    self.row_of_map[slot] = (map, row);
+                    self.row_of_map.insert(map, row);
                 }
                 row
             }
@@ -112,6 +109,14 @@ impl Histogram {
         self.names.push(name);
         self.row_of_name.insert(name, row);
         row
+    }
+
+    /// The strings that constructors are called by.
+    pub fn constructors(&self) -> impl Iterator<Item = Address> + '_ {
+        self.names.iter().filter_map(|name| match name {
+            NodeName::Text(text) => Some(*text),
+            NodeName::Name(_) => None,
+        })
     }
 
     /// The bytes of all objects.

@@ -18,15 +18,23 @@ pub struct Location {
     pub column: u64,
 }
 
+/// What was found for an object.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Found {
+    /// Where its function stands, if it has one.
+    pub location: Option<Location>,
+    /// Whether this holds for all objects of its map.
+    pub holds_for_map: bool,
+}
+
 /// Remembers what is dear to find.
 #[derive(Default)]
 pub struct Locator {
-    by_map: FxHashMap<Address, Option<Location>>,
     by_function: FxHashMap<Address, Option<Location>>,
     line_starts: FxHashMap<Address, Vec<u32>>,
 }
 
-/// So many maps and functions are remembered; then all are forgotten.
+/// So many functions are remembered; then all are forgotten.
 const REMEMBERED: usize = 1 << 14;
 /// So many scripts' line starts are remembered.
 const REMEMBERED_SCRIPTS: usize = 64;
@@ -34,21 +42,19 @@ const GENERATOR_FUNCTION: u16 = 24;
 
 impl Locator {
     /// Where the function of `object`, or that of its constructor, stands.
-    pub fn locate<'m>(&mut self, graph: &Graph<'m>, object: &Object<'m>) -> Option<Location> {
-        match object.kind() {
-            Kind::JsFunction => self.of_function(graph, object),
-            Kind::JsGenerator => {
-                let function = graph.object_in(object, GENERATOR_FUNCTION, Kind::JsFunction)?;
-                self.of_function(graph, &function)
-            }
-            _ => self.of_constructor(graph, object),
+    pub fn locate<'m>(&mut self, graph: &Graph<'m>, object: &Object<'m>) -> Found {
+        let function = match object.kind() {
+            Kind::JsFunction => Some(*object),
+            Kind::JsGenerator => graph.object_in(object, GENERATOR_FUNCTION, Kind::JsFunction),
+            _ => return self.of_constructor(graph, object),
+        };
+        Found {
+            location: function.and_then(|function| self.of_function(graph, &function)),
+            holds_for_map: false,
         }
     }
 
-    fn of_constructor<'m>(&mut self, graph: &Graph<'m>, object: &Object<'m>) -> Option<Location> {
-        if let Some(&location) = self.by_map.get(&object.shape.map) {
-            return location;
-        }
+    fn of_constructor<'m>(&mut self, graph: &Graph<'m>, object: &Object<'m>) -> Found {
         let found = graph.constructor_name(object);
         let holds_for_map = found
             .as_ref()
@@ -56,14 +62,10 @@ impl Locator {
                 found.holds_for_map
             });
         let constructor = found.and_then(|found| found.constructor);
-        let location = constructor.and_then(|constructor| self.of_function(graph, &constructor));
-        if holds_for_map {
-            if self.by_map.len() >= REMEMBERED {
-                self.by_map.clear();
-            }
-            self.by_map.insert(object.shape.map, location);
+        Found {
+            location: constructor.and_then(|constructor| self.of_function(graph, &constructor)),
+            holds_for_map,
         }
-        location
     }
 
     fn of_function<'m>(&mut self, graph: &Graph<'m>, function: &Object<'m>) -> Option<Location> {

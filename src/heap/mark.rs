@@ -4,7 +4,7 @@
 use super::body::{HashTable, tagged_slots, weak_slots};
 use super::dispatch::DispatchTable;
 use super::layout::kind::Kind;
-use super::memory::Address;
+use super::memory::{Address, View};
 use super::object::{Decoder, Object};
 use super::owner::Owner;
 use super::pages::{PageIndex, Pages};
@@ -14,6 +14,8 @@ use super::tagged::Tagged;
 const STACK_CAPACITY: usize = 128 * 1024;
 /// How many objects ahead memory is asked for.
 const PREFETCHED: usize = 8;
+/// How many marked objects are remembered.
+const LATELY_MARKED: usize = 256;
 
 /// Marks objects.
 pub struct Marker<'a, 'm> {
@@ -21,10 +23,12 @@ pub struct Marker<'a, 'm> {
     dispatch_table: Option<DispatchTable>,
     pages: Pages<'m>,
     stack: Vec<Address>,
-    /// Objects whose memory was asked for, the oldest first.
-    prefetched: [Address; PREFETCHED],
+    /// Objects whose memory was asked for, the oldest first, and what can be read there.
+    prefetched: [(Address, View<'m>); PREFETCHED],
     oldest: usize,
     prefetched_count: usize,
+    /// Objects that were marked, at a place by their address: most slots lead to a few maps and empty arrays.
+    lately_marked: [Address; LATELY_MARKED],
     overflown: bool,
     ephemeron_tables: Vec<Address>,
     native_contexts: Vec<Address>,
@@ -59,7 +63,8 @@ impl<'a, 'm> Marker<'a, 'm> {
             dispatch_table,
             pages: Pages::new(Owner::new(isolate, decoder.layout)),
             stack: Vec::with_capacity(STACK_CAPACITY),
-            prefetched: [0; PREFETCHED],
+            prefetched: [(0, View::EMPTY); PREFETCHED],
+            lately_marked: [0; LATELY_MARKED],
             oldest: 0,
             prefetched_count: 0,
             overflown: false,
@@ -74,6 +79,10 @@ impl<'a, 'm> Marker<'a, 'm> {
     /// Marks the object at `address`, if it looks like one, and later what it leads to.
     #[inline]
     pub fn mark(&mut self, address: Address) {
+        let place = (address >> 3) as usize % LATELY_MARKED;
+        if self.lately_marked[place] == address {
+            return;
+        }
         let Some(page) = self.pages.find_or_touch(self.decoder.memory, address) else {
             return;
         };
@@ -82,6 +91,7 @@ impl<'a, 'm> Marker<'a, 'm> {
             self.foreign += u64::from(found.is_foreign);
             return;
         }
+        self.lately_marked[place] = address;
         if !self.pages.mark(page, address) {
             return;
         }
@@ -177,7 +187,7 @@ impl<'a, 'm> Marker<'a, 'm> {
         // The page may change below us; what is marked anew was pushed, or noted on its page.
         let marked: Vec<Address> = self.pages.page(page).marked().collect();
         for address in marked {
-            self.visit(address);
+            self.visit(address, self.view(address));
             self.drain_stack();
         }
     }
@@ -188,44 +198,43 @@ impl<'a, 'm> Marker<'a, 'm> {
                 let Some(address) = self.stack.pop() else {
                     break;
                 };
-                if let Some(view) = self
-                    .pages
-                    .find(address)
-                    .and_then(|page| self.pages.page(page).view(address))
-                {
-                    view.prefetch();
-                }
-                self.prefetched[(self.oldest + self.prefetched_count) % PREFETCHED] = address;
+                let view = self.view(address);
+                view.prefetch();
+                self.prefetched[(self.oldest + self.prefetched_count) % PREFETCHED] =
+                    (address, view);
                 self.prefetched_count += 1;
             }
             if self.prefetched_count == 0 {
                 return;
             }
-            let address = self.prefetched[self.oldest];
+            let (address, view) = self.prefetched[self.oldest];
             self.oldest = (self.oldest + 1) % PREFETCHED;
             self.prefetched_count -= 1;
-            self.visit(address);
+            self.visit(address, view);
         }
     }
 
     #[inline]
-    fn visit(&mut self, address: Address) {
-        match self.object(address) {
+    fn visit(&mut self, address: Address, view: View<'m>) {
+        match self.decoder.object(address, view) {
             Some(object) => {
                 self.visited_any = true;
                 self.visit_slots(&object);
             }
             None => {
                 self.pages.unmark(address);
+                self.lately_marked[(address >> 3) as usize % LATELY_MARKED] = 0;
                 self.skipped += 1;
             }
         }
     }
 
+    /// What can be read from a marked object's address on.
     #[inline]
-    fn object(&self, address: Address) -> Option<Object<'m>> {
-        let run = self.pages.page(self.pages.find(address)?).view(address)?;
-        self.decoder.object(address, run)
+    fn view(&self, address: Address) -> View<'m> {
+        let page = self.pages.find(address);
+        let view = page.and_then(|page| self.pages.page(page).view(address));
+        view.unwrap_or(View::EMPTY)
     }
 
     #[inline]
@@ -264,7 +273,8 @@ impl<'a, 'm> Marker<'a, 'm> {
     /// Marks the values of ephemerons whose table and key are marked.
     fn mark_ephemeron_values(&mut self) {
         for index in 0..self.ephemeron_tables.len() {
-            let Some(table) = self.object(self.ephemeron_tables[index]) else {
+            let address = self.ephemeron_tables[index];
+            let Some(table) = self.decoder.object(address, self.view(address)) else {
                 continue;
             };
             for entry in HashTable::new(&table, 3, 2).entries() {

@@ -9,6 +9,8 @@ use super::owner::Owner;
 pub const PAGE_BITS: u32 = 18;
 const PAGE_SIZE: u64 = 1 << PAGE_BITS;
 const BITMAP_WORDS: usize = (PAGE_SIZE / 8 / 64) as usize;
+/// What the bits of one word of the bitmap stand for.
+const WORD_SPAN: u64 = 8 * 64;
 /// One rank is kept for this many words of the bitmap.
 const RANK_WORDS: usize = 2;
 /// Words of 8 bytes in a page, as bits: an object's id is its page's number and the word in it.
@@ -36,13 +38,16 @@ pub struct Page<'m> {
 pub struct Pages<'m> {
     owner: Owner,
     pages: Vec<Page<'m>>,
-    /// Open addressing from an address to the page's index + 1.
-    table: Vec<u32>,
+    /// Open addressing from where a page starts to its index.
+    table: Vec<(Address, PageIndex)>,
     count: u32,
 }
 
 /// Index of a page in [`Pages`].
 pub type PageIndex = u32;
+
+/// No page starts at an odd address.
+const FREE: (Address, PageIndex) = (1, 0);
 
 #[inline]
 fn page_start(address: Address) -> Address {
@@ -110,17 +115,18 @@ impl<'m> Page<'m> {
 
     /// The addresses of the marked objects, ascending.
     pub fn marked(&self) -> impl Iterator<Item = Address> + '_ {
-        self.marks
-            .iter()
-            .enumerate()
-            .flat_map(move |(index, &word)| {
-                let mut rest = word;
-                std::iter::from_fn(move || {
-                    let position = (rest != 0).then(|| rest.trailing_zeros())?;
-                    rest &= rest - 1;
-                    Some(self.start + ((index as u64 * 64 + u64::from(position)) << 3))
-                })
-            })
+        let mut words = self.marks.iter();
+        let mut rest = 0;
+        let mut behind = self.start;
+        std::iter::from_fn(move || {
+            while rest == 0 {
+                rest = *words.next()?;
+                behind += WORD_SPAN;
+            }
+            let position = u64::from(rest.trailing_zeros());
+            rest &= rest - 1;
+            Some(behind - WORD_SPAN + 8 * position)
+        })
     }
 
     /// The nearest marked object at or before `address`.
@@ -142,7 +148,7 @@ impl<'m> Pages<'m> {
         Pages {
             owner,
             pages: Vec::new(),
-            table: vec![0; 1 << 10],
+            table: vec![FREE; 1 << 10],
             count: 0,
         }
     }
@@ -159,9 +165,12 @@ impl<'m> Pages<'m> {
         let start = page_start(address);
         let mut slot = self.slot(start);
         loop {
-            let index = self.table[slot].checked_sub(1)?;
-            if self.pages[index as usize].start == start {
+            let (found, index) = self.table[slot];
+            if found == start {
                 return Some(index);
+            }
+            if found == FREE.0 {
+                return None;
             }
             slot = (slot + 1) & (self.table.len() - 1);
         }
@@ -192,15 +201,16 @@ impl<'m> Pages<'m> {
     }
 
     fn enter(&mut self, index: PageIndex) {
-        let mut slot = self.slot(self.pages[index as usize].start);
-        while self.table[slot] != 0 {
+        let start = self.pages[index as usize].start;
+        let mut slot = self.slot(start);
+        while self.table[slot] != FREE {
             slot = (slot + 1) & (self.table.len() - 1);
         }
-        self.table[slot] = index + 1;
+        self.table[slot] = (start, index);
     }
 
     fn rebuild_table(&mut self, length: usize) {
-        self.table = vec![0; length];
+        self.table = vec![FREE; length];
         for index in 0..self.pages.len() as u32 {
             self.enter(index);
         }

@@ -32,11 +32,14 @@ pub struct PropertySlot {
     pub is_accessor: bool,
     /// Whether it is kept as a number, which V8 shows no edge for.
     pub is_number: bool,
-    place: Place,
+    /// Where it is.
+    pub place: Place,
 }
 
+/// Where a property's value is.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+pub enum Place {
+    /// In the object or its property array.
     Field(FieldPlace),
     /// The same for all objects of the map.
     Constant(Tagged),

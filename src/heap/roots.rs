@@ -8,7 +8,6 @@ use super::object::Decoder;
 use super::tagged::Tagged;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
-use std::ops::RangeInclusive;
 
 /// The isolate's root table.
 pub struct RootTable {
@@ -460,9 +459,7 @@ pub struct WellKnown {
     /// `Symbol.toStringTag`.
     pub to_string_tag_symbol: Address,
     /// Objects that internal and hidden edges never lead to: V8's `IsEssentialObject`.
-    inessential: FxHashSet<Address>,
-    /// From the first to the last of them.
-    inessential_range: RangeInclusive<Address>,
+    inessential: FewAddresses,
 }
 
 /// Roots that internal and hidden edges never lead to, besides the oddballs.
@@ -520,15 +517,54 @@ impl WellKnown {
             proto_string: table.get("proto_string")?,
             prototype_string: table.get("prototype_string")?,
             to_string_tag_symbol: table.get("to_string_tag_symbol")?,
-            inessential_range: inessential.iter().copied().min()?
-                ..=inessential.iter().copied().max()?,
-            inessential,
+            inessential: FewAddresses::new(&inessential),
         })
     }
 
     /// Whether internal and hidden edges may lead to `address`.
     #[inline]
     pub fn is_essential(&self, address: Address) -> bool {
-        !self.inessential_range.contains(&address) || !self.inessential.contains(&address)
+        !self.inessential.contains(address)
+    }
+}
+
+/// A set that is asked millions of times: each address has a place of its own, so that one comparison tells.
+struct FewAddresses {
+    places: Box<[Address]>,
+    shift: u32,
+}
+
+impl FewAddresses {
+    /// As some dozen addresses have places of their own in a much smaller table, this only bounds the search.
+    const MOST_BITS: u32 = 20;
+
+    /// No object has an odd address.
+    const NONE: Address = 1;
+
+    fn new(addresses: &FxHashSet<Address>) -> FewAddresses {
+        let mut bits = 8;
+        loop {
+            let mut set = FewAddresses {
+                places: vec![Self::NONE; 1 << bits].into(),
+                shift: u64::BITS - bits,
+            };
+            for &address in addresses {
+                set.places[set.place(address)] = address;
+            }
+            if addresses.iter().all(|&address| set.contains(address)) || bits == Self::MOST_BITS {
+                return set;
+            }
+            bits += 1;
+        }
+    }
+
+    #[inline]
+    fn place(&self, address: Address) -> usize {
+        ((address >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
+    }
+
+    #[inline]
+    fn contains(&self, address: Address) -> bool {
+        self.places[self.place(address)] == address
     }
 }

@@ -4,7 +4,7 @@
 //! The objects are the value of the script [`PROBE`], which whoever watches an isolate keeps alive by a global handle.
 
 use super::describe::{Describer, NodeName};
-use super::extract::{AccessorPart, EdgeName, EdgeSink, Extractor};
+use super::extract::{AccessorPart, EdgeName, EdgeNames, EdgeSink, Extractor};
 use super::graph::Graph;
 use super::layout::kind::Kind;
 use super::locations::Locator;
@@ -12,6 +12,7 @@ use super::memory::Address;
 use super::names::Names;
 use super::object::Object;
 use crate::snapshot::{EdgeType, NodeType};
+use std::rc::Rc;
 
 /// The script whose value is read back.
 pub const PROBE: &str = include_str!("self_test_probe.js");
@@ -122,12 +123,12 @@ pub enum SelfTestError {
 /// The first expectation that fails.
 pub fn self_test(graph: &Graph) -> Result<(), SelfTestError> {
     let mut names = Names::default();
-    let extractor = Extractor::new(graph, &mut names);
+    let edge_names = Rc::new(EdgeNames::new(&mut names, graph.layout()));
     let describer = Describer::new(&mut names);
     let mut test = SelfTest {
         graph,
         names,
-        extractor,
+        extractor: Extractor::new(graph, edge_names),
         describer,
     };
     let probe = test.find_probe().ok_or(SelfTestError::NoProbe)?;
@@ -197,70 +198,66 @@ pub fn objects_end_where_others_begin(graph: &Graph) -> bool {
 struct SelfTest<'x, 'm> {
     graph: &'x Graph<'m>,
     names: Names,
-    extractor: Extractor<'x, 'm>,
+    extractor: Extractor<'x, 'm, Edges>,
     describer: Describer,
 }
 
-/// Looks for one edge among all of a node.
-struct Finder<'x, 'm> {
-    graph: &'x Graph<'m>,
-    names: &'x Names,
-    wanted: Step,
-    found: Option<Address>,
-    memory: Option<Address>,
+/// All edges of a node.
+#[derive(Default)]
+struct Edges {
+    to_objects: Vec<(EdgeType, EdgeName, Address)>,
+    to_memory: Option<Address>,
 }
 
-impl EdgeSink for Finder<'_, '_> {
+impl EdgeSink for Edges {
+    type Label = (EdgeType, EdgeName);
+    type Edge = (EdgeType, EdgeName, Address);
+
+    fn label(&mut self, edge_type: EdgeType, name: EdgeName) -> Self::Label {
+        (edge_type, name)
+    }
+
+    fn prepare(&mut self, edge_type: EdgeType, name: EdgeName, target: Address) -> Self::Edge {
+        (edge_type, name, target)
+    }
+
     fn edge(&mut self, edge_type: EdgeType, name: EdgeName, target: Address) {
-        if edge_type == self.wanted.0 && self.text_of(name) == self.wanted.1 {
-            self.found.get_or_insert(target);
-        }
+        self.to_objects.push((edge_type, name, target));
+    }
+
+    fn labelled(&mut self, &(edge_type, name): &Self::Label, target: Address) {
+        self.edge(edge_type, name, target);
+    }
+
+    fn prepared(&mut self, edge: &Self::Edge) {
+        self.to_objects.push(*edge);
     }
 
     fn native_edge(&mut self, _: EdgeName, memory: Address) {
-        self.memory = Some(memory);
+        self.to_memory = Some(memory);
     }
 }
 
 /// Longer than any name of the probe.
 const MAX_NAME: usize = 64;
 
-impl Finder<'_, '_> {
-    fn text_of(&self, name: EdgeName) -> String {
-        let key = |key| match self.graph.object(key) {
-            Some(object) if object.kind().is_string() => self.graph.utf8(key, MAX_NAME),
-            Some(object) => self.graph.symbol_text(&object),
-            None => String::new(),
-        };
-        match name {
-            EdgeName::Index(index) | EdgeName::Decimal(index) => index.to_string(),
-            EdgeName::Name(name) => self.names.text(name).to_owned(),
-            EdgeName::Key(address) => key(address),
-            EdgeName::Accessor(AccessorPart::Getter, address) => format!("get {}", key(address)),
-            EdgeName::Accessor(AccessorPart::Setter, address) => format!("set {}", key(address)),
-            EdgeName::BoundArgument(index) => format!("bound_argument_{index}"),
-        }
-    }
-}
-
 /// The property by which the probe is known, and its value.
 const MARK: (Step, &str) = ((Property, "text"), "self-test text");
 
 impl<'m> SelfTest<'_, 'm> {
     /// The probe is an object of the embedder's that bears the mark.
-    fn find_probe(&self) -> Option<Object<'m>> {
+    fn find_probe(&mut self) -> Option<Object<'m>> {
         let (step, text) = MARK;
-        let objects = self
-            .graph
+        let graph = self.graph;
+        let objects = graph
             .roots
             .iter()
-            .filter_map(|root| self.graph.object(root.target));
+            .filter_map(|root| graph.object(root.target));
         objects
             .filter(|object| object.kind() == Kind::JsObject)
             .find(|object| {
-                self.find(object, step)
-                    .found
-                    .is_some_and(|found| self.graph.utf8(found, MAX_NAME) == text)
+                let found = self.find(object, step);
+                found.is_some_and(|found| graph.utf8(found, MAX_NAME) == text)
             })
     }
 
@@ -282,22 +279,41 @@ impl<'m> SelfTest<'_, 'm> {
         is_expected.then_some(()).ok_or_else(not_found)
     }
 
-    fn follow(&self, probe: &Object<'m>, path: &[Step]) -> Option<Object<'m>> {
+    fn text_of(&self, name: EdgeName) -> String {
+        let key = |key| match self.graph.object(key) {
+            Some(object) if object.kind().is_string() => self.graph.utf8(key, MAX_NAME),
+            Some(object) => self.graph.symbol_text(&object),
+            None => String::new(),
+        };
+        match name {
+            EdgeName::Index(index) | EdgeName::Decimal(index) => index.to_string(),
+            EdgeName::Name(name) => self.names.text(name).to_owned(),
+            EdgeName::Key(address) => key(address),
+            EdgeName::Accessor(AccessorPart::Getter, address) => format!("get {}", key(address)),
+            EdgeName::Accessor(AccessorPart::Setter, address) => format!("set {}", key(address)),
+            EdgeName::BoundArgument(index) => format!("bound_argument_{index}"),
+        }
+    }
+
+    fn follow(&mut self, probe: &Object<'m>, path: &[Step]) -> Option<Object<'m>> {
         path.iter().try_fold(*probe, |node, &step| {
-            self.graph.object(self.find(&node, step).found?)
+            self.graph.object(self.find(&node, step)?)
         })
     }
 
-    fn find(&self, node: &Object<'m>, wanted: Step) -> Finder<'_, 'm> {
-        let mut finder = Finder {
-            graph: self.graph,
-            names: &self.names,
-            wanted,
-            found: None,
-            memory: None,
-        };
-        self.extractor.extract(node, &mut finder);
-        finder
+    fn edges(&mut self, node: &Object<'m>) -> Edges {
+        let mut edges = Edges::default();
+        self.extractor.extract(node, &mut edges);
+        edges
+    }
+
+    fn find(&mut self, node: &Object<'m>, wanted: Step) -> Option<Address> {
+        let (edge_type, name) = wanted;
+        let edges = self.edges(node).to_objects;
+        edges
+            .into_iter()
+            .find(|edge| edge.0 == edge_type && self.text_of(edge.1) == name)
+            .map(|edge| edge.2)
     }
 
     fn is_expected(&mut self, node: &Object<'m>, expectation: &Expectation) -> bool {
@@ -319,12 +335,12 @@ impl<'m> SelfTest<'_, 'm> {
         is_text || node_type == wanted_type && (name == expectation.name || is_lent)
     }
 
-    fn buffer_has_its_length(&self, probe: &Object<'m>) -> bool {
+    fn buffer_has_its_length(&mut self, probe: &Object<'m>) -> bool {
         let layout = &self.graph.layout().buffer;
         let Some(buffer) = self.follow(probe, &[(Property, "bytes"), (Internal, "buffer")]) else {
             return false;
         };
-        let memory = self.find(&buffer, (Internal, "backing_store")).memory;
+        let memory = self.edges(&buffer).to_memory;
         let is_readable = memory.is_some_and(|memory| {
             self.graph
                 .decoder
@@ -336,17 +352,17 @@ impl<'m> SelfTest<'_, 'm> {
     }
 
     /// Whether the function's place is the line of the probe that `text` is in.
-    fn line_is_right(&self, probe: &Object<'m>, path: &[Step], text: &str) -> bool {
+    fn line_is_right(&mut self, probe: &Object<'m>, path: &[Step], text: &str) -> bool {
         let function = self.follow(probe, path);
         let location =
-            function.and_then(|function| Locator::default().locate(self.graph, &function));
+            function.and_then(|function| Locator::default().locate(self.graph, &function).location);
         let line = PROBE.lines().position(|line| line.contains(text));
         location.is_some_and(|location| Some(location.line as usize) == line && location.script > 0)
     }
 
-    fn bytecode_has_a_constant_pool(&self, probe: &Object<'m>) -> bool {
+    fn bytecode_has_a_constant_pool(&mut self, probe: &Object<'m>) -> bool {
         let layout = &self.graph.layout().function;
-        let pool = || {
+        let mut pool = || {
             let function = self.follow(probe, GENERATOR_FUNCTION)?;
             let shared =
                 self.graph

@@ -21,7 +21,7 @@ pub struct DumpCost {
     pub wall: Duration,
     /// How long the isolate's thread was held.
     pub held: Duration,
-    /// CPU time of this process, of the frozen child and of the helper.
+    /// CPU time of the isolate's thread, of the frozen child and of the helper.
     pub cpu: [Duration; 3],
     /// The most bytes of the child's arena in use at one time.
     pub child_memory: usize,
@@ -37,7 +37,7 @@ pub struct DumpCost {
 /// A sentence why there is no dump.
 pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<DumpCost, String> {
     let sentence = |error: io::Error| error.to_string();
-    let own_before = cpu_time_of(libc::RUSAGE_SELF);
+    let own_before = cpu_time_of(libc::RUSAGE_THREAD);
     let reaped_before = cpu_time_of(libc::RUSAGE_CHILDREN);
     let start = Instant::now();
     let (frames, output) = pipe().map_err(sentence)?;
@@ -59,7 +59,7 @@ pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<Dum
         is_over.store(true, Ordering::Relaxed);
         let ended = frozen.map(Frozen::wait);
         let reaped = cpu_time_of(libc::RUSAGE_CHILDREN);
-        let own = cpu_time_of(libc::RUSAGE_SELF);
+        let own = cpu_time_of(libc::RUSAGE_THREAD);
         let helper_memory = memory.join().unwrap_or(0);
         let ended = ended.map_err(|error| error.to_string())?;
         ended.result.map_err(|failure| failure.to_string())?;

@@ -2,6 +2,8 @@
 //!
 //! This room wires `freeze`, `heap` and `frames`. It knows nothing of files: the frames go through a pipe to the helper.
 
+#[cfg(feature = "oracle")]
+pub mod corruption;
 #[cfg(feature = "bench")]
 pub mod cost;
 mod dumper;

@@ -227,7 +227,10 @@ fn snapshot_digest(reader: &HeapReader, layout: &'static Layout, memory: &Memory
 }
 
 /// Freezes the process and has the child answer with a text.
-fn ask(question: &dyn Fn(&Memory) -> String) -> Result<String, Failure> {
+///
+/// # Errors
+/// There is no frozen child, or it failed.
+pub fn ask(question: &dyn Fn(&Memory) -> String) -> Result<String, Failure> {
     let failed = |error: &dyn ToString| Failure::Job(error.to_string());
     let (mut answers, output) = io::pipe().map_err(|error| failed(&error))?;
     let terms = Terms {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "helper")]
 pub mod reader;
+pub mod row;
 pub mod writer;
 
 /// What a node is. The numbers are those of the file.

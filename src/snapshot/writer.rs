@@ -1,13 +1,15 @@
 //! Writes a .heapsnapshot as a stream, in the order of the file: header, nodes, edges, locations, strings. Nothing is kept;
-//! the counts of the header must be known before. Rows are formatted in place, two digits at a time from a table.
+//! the counts of the header must be known before. An error of the output is kept until somebody asks for it, so that rows,
+//! of which there are millions, need not return one.
 
+use super::row::{MAX_ROW, Row, Text};
 use super::{EdgeType, Format, NodeType};
 use std::io::{self, Write};
 
 /// The size at which the buffer is handed on.
 const BUFFER_SIZE: usize = 256 * 1024;
-/// No row is longer: seven numbers of at most 20 digits.
-const MAX_ROW: usize = 160;
+/// What a row or a string may need beyond it: each character may become six.
+const ROOM: usize = 8 * MAX_STRING_CHARACTERS;
 
 /// Longer strings are cut, as V8 does by its flag `--heap-snapshot-string-limit`.
 pub const MAX_STRING_CHARACTERS: usize = 1024;
@@ -30,27 +32,30 @@ pub struct Node {
 /// Writes one snapshot. Sections are begun in the order of the methods.
 pub struct SnapshotWriter<W> {
     output: W,
-    buffer: Vec<u8>,
+    buffer: Box<[u8]>,
+    length: usize,
     written: u64,
     format: Format,
     first_of_section: bool,
+    error: Option<io::Error>,
 }
 
 impl<W: Write> SnapshotWriter<W> {
     /// Starts a file of these columns.
     pub fn new(output: W, format: Format) -> SnapshotWriter<W> {
-        let buffer = Vec::with_capacity(BUFFER_SIZE + MAX_ROW + 8 * MAX_STRING_CHARACTERS);
         SnapshotWriter {
             output,
-            buffer,
+            buffer: vec![0; BUFFER_SIZE + ROOM].into(),
+            length: 0,
             written: 0,
             format,
             first_of_section: true,
+            error: None,
         }
     }
 
     /// Writes the header and begins the nodes.
-    pub fn begin(&mut self, node_count: u64, edge_count: u64) -> io::Result<()> {
+    pub fn begin(&mut self, node_count: u64, edge_count: u64) {
         let format = self.format;
         let node_fields: &[&str] = if format.trace_node_id {
             &[
@@ -112,24 +117,33 @@ impl<W: Write> SnapshotWriter<W> {
         if format.extra_native_bytes {
             self.text(",\"extra_native_bytes\":0");
         }
-        self.text("},\n\"nodes\":[");
-        self.hand_on()
+        self.begin_section("},\n\"nodes\":[");
+    }
+
+    /// What all nodes of that type and name begin with.
+    pub fn node_text(&self, node_type: NodeType, name: u64) -> Text {
+        Text::of(|row| {
+            row.byte(b',');
+            row.number(node_type as u64);
+            row.byte(b',');
+            row.number(name);
+            row.byte(b',');
+        })
     }
 
     /// Writes one row of the nodes.
+    pub fn node(&mut self, node: Node) {
+        let text = self.node_text(node.node_type, node.name);
+        self.node_of(&text, node.id, node.self_size, node.edge_count);
+    }
+
+    /// Writes one row of the nodes that begins with `text`.
     #[inline]
-    pub fn node(&mut self, node: Node) -> io::Result<()> {
-        let separator = self.separator();
+    pub fn node_of(&mut self, text: &Text, id: u64, self_size: u64, edge_count: u64) {
         let trace_node_id = self.format.trace_node_id;
         self.row(|row| {
-            row.byte(separator);
-            for value in [
-                u64::from(node.node_type as u8),
-                node.name,
-                node.id,
-                node.self_size,
-                node.edge_count,
-            ] {
+            row.text(text);
+            for value in [id, self_size, edge_count] {
                 row.number(value);
                 row.byte(b',');
             }
@@ -138,7 +152,7 @@ impl<W: Write> SnapshotWriter<W> {
                 row.byte(b',');
             }
             row.byte(b'0');
-        })
+        });
     }
 
     /// Ends the nodes and begins the edges.
@@ -146,19 +160,54 @@ impl<W: Write> SnapshotWriter<W> {
         self.begin_section("],\n\"edges\":[");
     }
 
+    /// What all edges of that type and name begin with.
+    pub fn edge_text(&self, edge_type: EdgeType, name_or_index: u64) -> Text {
+        Text::of(|row| {
+            row.byte(b',');
+            row.byte(b'0' + edge_type as u8);
+            row.byte(b',');
+            row.number(name_or_index);
+            row.byte(b',');
+        })
+    }
+
+    /// A whole row of the edges.
+    pub fn whole_edge_text(&self, edge_type: EdgeType, name_or_index: u64, target: u64) -> Text {
+        let text = self.edge_text(edge_type, name_or_index);
+        Text::of(|row| {
+            row.text(&text);
+            row.number(target * self.format.node_fields());
+        })
+    }
+
     /// Writes one row of the edges. `target` is the node's index, counted in nodes.
     #[inline]
-    pub fn edge(&mut self, edge_type: EdgeType, name_or_index: u64, target: u64) -> io::Result<()> {
-        let separator = self.separator();
+    pub fn edge(&mut self, edge_type: EdgeType, name_or_index: u64, target: u64) {
         let target = target * self.format.node_fields();
         self.row(|row| {
-            row.byte(separator);
+            row.byte(b',');
             row.byte(b'0' + edge_type as u8);
             row.byte(b',');
             row.number(name_or_index);
             row.byte(b',');
             row.number(target);
-        })
+        });
+    }
+
+    /// Writes one row of the edges that begins with `text`.
+    #[inline]
+    pub fn edge_of(&mut self, text: &Text, target: u64) {
+        let target = target * self.format.node_fields();
+        self.row(|row| {
+            row.text(text);
+            row.number(target);
+        });
+    }
+
+    /// Writes a row as it is.
+    #[inline]
+    pub fn row_of(&mut self, text: &Text) {
+        self.row(|row| row.text(text));
     }
 
     /// Ends the edges and begins the locations.
@@ -168,17 +217,25 @@ impl<W: Write> SnapshotWriter<W> {
         );
     }
 
-    /// Writes where the function of a node stands; line and column count from 0.
-    pub fn location(&mut self, node: u64, script: u64, line: u64, column: u64) -> io::Result<()> {
-        let mut separator = self.separator();
-        let node = node * self.format.node_fields();
-        self.row(|row| {
-            for value in [node, script, line, column] {
-                row.byte(separator);
+    /// What all locations at that place end with; line and column count from 0.
+    pub fn place_text(&self, script: u64, line: u64, column: u64) -> Text {
+        Text::of(|row| {
+            for value in [script, line, column] {
+                row.byte(b',');
                 row.number(value);
-                separator = b',';
             }
         })
+    }
+
+    /// Writes where the function of a node stands.
+    #[inline]
+    pub fn location(&mut self, node: u64, place: &Text) {
+        let node = node * self.format.node_fields();
+        self.row(|row| {
+            row.byte(b',');
+            row.number(node);
+            row.text(place);
+        });
     }
 
     /// Ends the locations and begins the strings.
@@ -188,7 +245,7 @@ impl<W: Write> SnapshotWriter<W> {
 
     /// Writes one string of the table: ASCII as it is, everything else as `\uXXXX` in UTF-16, cut at
     /// [`MAX_STRING_CHARACTERS`] but never within a surrogate pair.
-    pub fn string(&mut self, units: impl Iterator<Item = u16>) -> io::Result<()> {
+    pub fn string(&mut self, units: impl Iterator<Item = u16>) {
         self.begin_string();
         let mut high_surrogate = None;
         for unit in units.take(MAX_STRING_CHARACTERS) {
@@ -200,27 +257,43 @@ impl<W: Write> SnapshotWriter<W> {
                 _ => self.unit(unit),
             }
         }
-        self.end_string()
+        self.end_string();
     }
 
     /// Writes one string of one-byte characters of the table.
-    pub fn one_byte_string(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub fn one_byte_string(&mut self, bytes: &[u8]) {
         self.begin_string();
         let bytes = &bytes[..bytes.len().min(MAX_STRING_CHARACTERS)];
         let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         for run in bytes.chunk_by(|left, right| is_plain(left) && is_plain(right)) {
             match run {
                 [byte] if !is_plain(byte) => self.unit(u16::from(*byte)),
-                plain => self.buffer.extend_from_slice(plain),
+                plain => self.append(plain),
             }
         }
-        self.end_string()
+        self.end_string();
+    }
+
+    /// Writes a number as a string of the table.
+    pub fn number_string(&mut self, number: u64) {
+        self.row(|row| {
+            row.byte(b',');
+            row.byte(b'"');
+            row.number(number);
+            row.byte(b'"');
+        });
+    }
+
+    /// The first error of the output, if there was one. What is written after it goes nowhere.
+    pub fn check(&mut self) -> io::Result<()> {
+        self.error.take().map_or(Ok(()), Err)
     }
 
     /// Ends the file and gives the number of bytes written.
     pub fn finish(mut self) -> io::Result<u64> {
         self.text("]}");
-        self.hand_on()?;
+        self.hand_on();
+        self.check()?;
         self.output.flush()?;
         Ok(self.written)
     }
@@ -232,52 +305,43 @@ impl<W: Write> SnapshotWriter<W> {
 
     fn begin_string(&mut self) {
         if !std::mem::take(&mut self.first_of_section) {
-            self.text(",");
+            self.append(b",");
         }
-        self.buffer.push(b'"');
+        self.append(b"\"");
     }
 
-    fn end_string(&mut self) -> io::Result<()> {
-        self.buffer.push(b'"');
-        self.hand_on_if_full()
+    fn end_string(&mut self) {
+        self.append(b"\"");
+        self.hand_on_if_full();
     }
 
-    /// What stands before a row: a comma, or a blank before the first.
+    /// Lets `write` fill a row, which begins with a comma; before the first of a section there is none.
     #[inline]
-    fn separator(&mut self) -> u8 {
-        if std::mem::take(&mut self.first_of_section) {
-            b' '
-        } else {
-            b','
+    fn row(&mut self, write: impl FnOnce(&mut Row)) {
+        let start = self.length;
+        // There is always room for a row.
+        if let Some(bytes) = self.buffer[start..].first_chunk_mut::<MAX_ROW>() {
+            let mut row = Row::new(bytes);
+            write(&mut row);
+            self.length += row.length();
         }
-    }
-
-    /// Lets `write` fill a row at the end of the buffer.
-    #[inline]
-    fn row(&mut self, write: impl FnOnce(&mut Row)) -> io::Result<()> {
-        let start = self.buffer.len();
-        // Within the capacity, so nothing is moved.
-        self.buffer.resize(start + MAX_ROW, 0);
-        let mut row = Row {
-            bytes: &mut self.buffer[start..],
-            length: 0,
-        };
-        write(&mut row);
-        let length = row.length;
-        self.buffer.truncate(start + length);
-        self.hand_on_if_full()
+        if self.first_of_section {
+            self.buffer[start] = b' ';
+            self.first_of_section = false;
+        }
+        self.hand_on_if_full();
     }
 
     #[inline]
     fn unit(&mut self, unit: u16) {
         match u8::try_from(unit) {
-            Ok(byte @ (b'"' | b'\\')) => self.buffer.extend_from_slice(&[b'\\', byte]),
+            Ok(byte @ (b'"' | b'\\')) => self.append(&[b'\\', byte]),
             Ok(b'\n') => self.text("\\n"),
             Ok(b'\r') => self.text("\\r"),
             Ok(b'\t') => self.text("\\t"),
             Ok(8) => self.text("\\b"),
             Ok(12) => self.text("\\f"),
-            Ok(byte @ 32..127) => self.buffer.push(byte),
+            Ok(byte @ 32..127) => self.append(&[byte]),
             _ => self.escape(unit),
         }
     }
@@ -285,8 +349,7 @@ impl<W: Write> SnapshotWriter<W> {
     fn escape(&mut self, unit: u16) {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
         let digit = |shift: u32| DIGITS[(unit >> shift) as usize & 15];
-        self.buffer
-            .extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+        self.append(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
     }
 
     fn string_list(&mut self, names: &[&str]) {
@@ -304,29 +367,37 @@ impl<W: Write> SnapshotWriter<W> {
     }
 
     fn text(&mut self, text: &str) {
-        self.buffer.extend_from_slice(text.as_bytes());
+        self.append(text.as_bytes());
     }
 
     #[inline]
+    fn append(&mut self, bytes: &[u8]) {
+        // There is room for the longest string.
+        if let Some(place) = self.buffer[self.length..].get_mut(..bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.length += bytes.len();
+        }
+    }
+
     fn number(&mut self, value: u64) {
-        push_number(&mut self.buffer, value);
+        let text = Text::of(|row| row.number(value));
+        self.append(text.bytes());
     }
 
     #[inline]
-    fn hand_on_if_full(&mut self) -> io::Result<()> {
-        if self.buffer.len() >= BUFFER_SIZE {
-            self.hand_on()
-        } else {
-            Ok(())
+    fn hand_on_if_full(&mut self) {
+        if self.length >= BUFFER_SIZE {
+            self.hand_on();
         }
     }
 
     #[cold]
-    fn hand_on(&mut self) -> io::Result<()> {
-        self.output.write_all(&self.buffer)?;
-        self.written += self.buffer.len() as u64;
-        self.buffer.clear();
-        Ok(())
+    fn hand_on(&mut self) {
+        if self.error.is_none() {
+            self.error = self.output.write_all(&self.buffer[..self.length]).err();
+        }
+        self.written += self.length as u64;
+        self.length = 0;
     }
 }
 
@@ -351,112 +422,19 @@ const EDGE_TYPES: &[&str] = &[
     "context", "element", "property", "internal", "hidden", "shortcut", "weak",
 ];
 
-/// "00" to "99".
-const DIGIT_PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[b'0'; 2]; 100];
-    let mut value = 0;
-    while value < 100 {
-        pairs[value] = [b'0' + (value / 10) as u8, b'0' + (value % 10) as u8];
-        value += 1;
-    }
-    pairs
-};
-
-/// A row that is being filled. What does not fit is left out; [`MAX_ROW`] is chosen so that everything does.
-struct Row<'b> {
-    bytes: &'b mut [u8],
-    length: usize,
-}
-
-impl Row<'_> {
-    #[inline]
-    fn byte(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(self.length) {
-            *place = byte;
-            self.length += 1;
-        }
-    }
-
-    #[inline]
-    fn number(&mut self, value: u64) {
-        let digits = digit_count(value);
-        let Some(places) = self.bytes.get_mut(self.length..self.length + digits) else {
-            return;
-        };
-        self.length += digits;
-        write_digits(places, value);
-    }
-}
-
-/// The number of digits of `value` in base 10.
-#[inline]
-fn digit_count(value: u64) -> usize {
-    match value {
-        0..10 => 1,
-        10..100 => 2,
-        100..1_000 => 3,
-        1_000..10_000 => 4,
-        10_000..100_000 => 5,
-        100_000..1_000_000 => 6,
-        1_000_000..10_000_000 => 7,
-        10_000_000..100_000_000 => 8,
-        _ => 1 + value.ilog10() as usize,
-    }
-}
-
-/// Fills `places` from behind with the digits of `value`.
-#[inline]
-fn write_digits(places: &mut [u8], mut value: u64) {
-    let mut pairs = places.rchunks_exact_mut(2);
-    for pair in &mut pairs {
-        pair.copy_from_slice(&DIGIT_PAIRS[(value % 100) as usize]);
-        value /= 100;
-    }
-    if let [first] = pairs.into_remainder() {
-        *first = b'0' + (value % 10) as u8;
-    }
-}
-
-/// Appends `value` in base 10.
-pub fn push_number(buffer: &mut Vec<u8>, value: u64) {
-    let start = buffer.len();
-    buffer.resize(start + digit_count(value), 0);
-    write_digits(&mut buffer[start..], value);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn number(value: u64) -> String {
-        let mut buffer = Vec::new();
-        push_number(&mut buffer, value);
-        String::from_utf8(buffer).unwrap()
-    }
 
     fn strings_of(texts: &[&str]) -> String {
         let mut file = Vec::new();
         let mut writer = SnapshotWriter::new(&mut file, Format::WITHOUT_TRACE_NODE_ID);
         writer.begin_strings();
         for text in texts {
-            writer.string(text.encode_utf16()).unwrap();
+            writer.string(text.encode_utf16());
         }
         writer.finish().unwrap();
         String::from_utf8(file).unwrap()
-    }
-
-    #[test]
-    fn numbers_of_every_length_are_written_in_base_ten() {
-        for value in (0..=19)
-            .map(|power| 10u64.pow(power))
-            .chain([0, 9, 99, 101, 4096, u64::MAX])
-        {
-            assert_eq!(number(value), value.to_string());
-            assert_eq!(
-                number(value - u64::from(value > 0)),
-                (value - u64::from(value > 0)).to_string()
-            );
-        }
     }
 
     #[test]
@@ -478,7 +456,7 @@ mod tests {
     fn a_file_without_objects_is_json_with_all_sections() {
         let mut file = Vec::new();
         let mut writer = SnapshotWriter::new(&mut file, Format::WITH_TRACE_NODE_ID);
-        writer.begin(0, 0).unwrap();
+        writer.begin(0, 0);
         writer.begin_edges();
         writer.begin_locations();
         writer.begin_strings();

@@ -2,6 +2,7 @@
 //! array buffers; their edges in the same order; locations; strings.
 
 mod edges;
+mod locations;
 mod nodes;
 mod roots;
 mod strings;
@@ -11,9 +12,9 @@ use self::roots::{FIRST_GROUP_NODE, group_roots, root_edge_count};
 use self::strings::{REMEMBERED_KEYS, StringNumbers};
 use super::census::Census;
 use super::describe::{Describer, NodeName};
-use super::extract::Extractor;
+use super::edge_counter::EdgeCounter;
+use super::extract::EdgeNames;
 use super::graph::Graph;
-use super::locations::Locator;
 use super::memory::Address;
 use super::names::Names;
 use super::page_numbers::PageNumbers;
@@ -22,6 +23,7 @@ use super::{Counts, HeapError};
 use crate::snapshot::writer::{MAX_STRING_CHARACTERS, SnapshotWriter};
 use crate::summary::{ConstructorUse, HeapSummary};
 use std::io::{self, Write};
+use std::rc::Rc;
 
 /// Writes the snapshot of `graph`.
 pub fn export(
@@ -37,7 +39,8 @@ pub struct Counted<'x, 'm> {
     graph: &'x Graph<'m>,
     census: Census,
     names: Names,
-    extractor: Extractor<'x, 'm>,
+    edge_names: Rc<EdgeNames>,
+    edge_counter: EdgeCounter<'x, 'm>,
     describer: Describer,
     roots: Vec<Vec<Root>>,
 }
@@ -46,14 +49,16 @@ impl<'x, 'm> Counted<'x, 'm> {
     /// Walks the graph once.
     pub fn new(graph: &'x Graph<'m>) -> Self {
         let mut names = Names::default();
-        let extractor = Extractor::new(graph, &mut names);
+        let edge_names = Rc::new(EdgeNames::new(&mut names, graph.layout()));
+        let mut edge_counter = EdgeCounter::new(graph, Rc::clone(&edge_names));
         let mut describer = Describer::new(&mut names);
-        let census = Census::take(graph, &mut names, &mut describer, &extractor);
+        let census = Census::take(graph, &mut names, &mut describer, &mut edge_counter);
         Counted {
             graph,
             census,
             names,
-            extractor,
+            edge_names,
+            edge_counter,
             describer,
             roots: group_roots(graph),
         }
@@ -100,7 +105,8 @@ impl<'x, 'm> Counted<'x, 'm> {
             graph: self.graph,
             census: self.census,
             names: self.names,
-            extractor: &self.extractor,
+            edge_names: self.edge_names,
+            edge_counter: self.edge_counter,
             describer: self.describer,
             writer: SnapshotWriter::new(output, self.graph.layout().snapshot.format),
             strings,
@@ -108,7 +114,6 @@ impl<'x, 'm> Counted<'x, 'm> {
             first_node,
             remembered_keys: vec![(0, 0); REMEMBERED_KEYS],
             strings_passed: [0; 2],
-            error: None,
         };
         export.run(page_numbers).map_err(HeapError::Write)
     }
@@ -118,7 +123,8 @@ struct Export<'x, 'm, W> {
     graph: &'x Graph<'m>,
     census: Census,
     names: Names,
-    extractor: &'x Extractor<'x, 'm>,
+    edge_names: Rc<EdgeNames>,
+    edge_counter: EdgeCounter<'x, 'm>,
     describer: Describer,
     writer: SnapshotWriter<W>,
     strings: StringNumbers,
@@ -127,15 +133,13 @@ struct Export<'x, 'm, W> {
     remembered_keys: Vec<(Address, u64)>,
     /// The strings of the heap among the nodes written so far.
     strings_passed: [u32; 2],
-    /// The first error of writing edges, whose sink cannot return one.
-    error: Option<io::Error>,
 }
 
 impl<'m, W: Write> Export<'_, 'm, W> {
     fn run(mut self, page_numbers: PageNumbers<'_>) -> io::Result<Counts> {
         let nodes = self.first_native_node() + self.census.backing_stores.len() as u64;
         let edges = root_edge_count(self.graph, &self.roots) + self.census.edges;
-        self.writer.begin(nodes, edges)?;
+        self.writer.begin(nodes, edges);
         self.nodes(page_numbers)?;
         self.writer.begin_edges();
         self.edges()?;
@@ -157,23 +161,5 @@ impl<'m, W: Write> Export<'_, 'm, W> {
 
     fn first_native_node(&self) -> u64 {
         self.first_node + u64::from(self.graph.count)
-    }
-
-    fn locations(&mut self) -> io::Result<u64> {
-        let graph = self.graph;
-        let mut locator = Locator::default();
-        let mut count = 0;
-        for (rank, object) in graph.objects().enumerate() {
-            let Some(object) = object.filter(|object| object.kind().is_js_object()) else {
-                continue;
-            };
-            if let Some(location) = locator.locate(graph, &object) {
-                let node = self.first_node + rank as u64;
-                self.writer
-                    .location(node, location.script, location.line, location.column)?;
-                count += 1;
-            }
-        }
-        Ok(count)
     }
 }

@@ -2,15 +2,15 @@
 
 use super::Export;
 use crate::heap::describe::{NodeName, self_size};
-use crate::heap::extract::{EdgeName, EdgeSink};
-use crate::heap::graph::Graph;
 use crate::heap::layout::kind::Kind;
+use crate::heap::map_cache::MapCache;
 use crate::heap::memory::Address;
 use crate::heap::object::Object;
 use crate::heap::page_numbers::PageNumbers;
 use crate::heap::pages::WORD_BITS;
+use crate::snapshot::NodeType;
+use crate::snapshot::row::Text;
 use crate::snapshot::writer::Node;
-use crate::snapshot::{EdgeType, NodeType};
 use std::io::{self, Write};
 
 /// The name of the nodes of array buffers' memory.
@@ -18,21 +18,73 @@ pub(super) const BACKING_STORE: &str = "system / JSArrayBufferData";
 
 impl<'m, W: Write> Export<'_, 'm, W> {
     pub(super) fn nodes(&mut self, page_numbers: PageNumbers<'_>) -> io::Result<()> {
-        self.synthetic_nodes()?;
+        self.synthetic_nodes();
         let graph = self.graph;
+        let mut texts = MapCache::new();
         let mut rank = 0u32;
         for page in graph.pages.iter() {
             let page_number = page_numbers.number_of(page.start());
+            let is_free = graph.is_free(page);
             for address in page.marked() {
-                let object = page
-                    .view(address)
-                    .and_then(|run| graph.decoder.object(address, run));
                 let id = object_id(page_number, address);
-                let node = self.node(rank, id, object.as_ref());
-                self.writer.node(node)?;
+                match graph.object_on(page, address) {
+                    Some(object) => self.node(rank, id, &object, is_free, &mut texts),
+                    None => self.lost_node(rank, id),
+                }
                 rank += 1;
             }
+            self.writer.check()?;
         }
+        self.native_nodes(page_numbers);
+        self.writer.check()
+    }
+
+    /// `texts` are what the nodes of maps begin with.
+    #[inline]
+    fn node(
+        &mut self,
+        rank: u32,
+        id: u64,
+        object: &Object<'m>,
+        is_free: bool,
+        texts: &mut MapCache<Text>,
+    ) {
+        let is_like_others = self.census.is_unremarkable(rank);
+        let known = texts
+            .get(object.shape.map)
+            .copied()
+            .filter(|_| is_like_others);
+        let text = known.unwrap_or_else(|| {
+            let text = self.type_and_name_text(rank, object);
+            if is_like_others && self.describer.holds_for_map(object) {
+                texts.insert(object.shape.map, text);
+            }
+            text
+        });
+        let self_size = if is_free {
+            0
+        } else {
+            self_size(self.graph, object)
+        };
+        let edge_count = self.edge_count(rank, object);
+        self.writer.node_of(&text, id, self_size, edge_count);
+    }
+
+    /// The node of what ceased to be an object after it was marked.
+    fn lost_node(&mut self, rank: u32, id: u64) {
+        let name = self.name_number("");
+        self.writer.node(Node {
+            node_type: NodeType::Hidden,
+            name,
+            id,
+            self_size: 0,
+            edge_count: self.census.edges_of(rank).unwrap_or(0)
+                + self.census.ephemerons_of_key(rank).len() as u64,
+        });
+    }
+
+    /// The memory of array buffers.
+    fn native_nodes(&mut self, page_numbers: PageNumbers<'_>) {
         let name = self.name_number(BACKING_STORE);
         for store in &self.census.backing_stores {
             // The word behind the owner's first is never an object's first.
@@ -40,29 +92,17 @@ impl<'m, W: Write> Export<'_, 'm, W> {
                 page_numbers.number_of(page_of(store.owner)),
                 store.owner + 8,
             );
-            let node = Node {
+            self.writer.node(Node {
                 node_type: NodeType::Native,
                 name,
                 id,
                 self_size: store.length,
                 edge_count: 0,
-            };
-            self.writer.node(node)?;
+            });
         }
-        Ok(())
     }
 
-    fn node(&mut self, rank: u32, id: u64, object: Option<&Object<'m>>) -> Node {
-        let Some(object) = object else {
-            let name = self.name_number("");
-            return Node {
-                node_type: NodeType::Hidden,
-                name,
-                id,
-                self_size: 0,
-                edge_count: self.edge_count(rank, None),
-            };
-        };
+    fn type_and_name_text(&mut self, rank: u32, object: &Object<'m>) -> Text {
         let (node_type, name) = self.type_and_name(rank, object);
         let name = if let Some(group) = self.census.string_group(rank) {
             let passed = &mut self.strings_passed[group as usize];
@@ -71,13 +111,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         } else {
             self.node_name_number(name)
         };
-        Node {
-            node_type,
-            name,
-            id,
-            self_size: self_size(self.graph, object),
-            edge_count: self.edge_count(rank, Some(object)),
-        }
+        self.writer.node_text(node_type, name)
     }
 
     pub(super) fn type_and_name(&mut self, rank: u32, object: &Object<'m>) -> (NodeType, NodeName) {
@@ -97,42 +131,19 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         (node_type, name)
     }
 
-    pub(super) fn edge_count(&self, rank: u32, object: Option<&Object<'m>>) -> u64 {
-        let mut count = match (self.census.edges_of(rank), object) {
-            (Some(count), _) => count,
-            (None, Some(object)) => {
-                let mut counter = Counter {
-                    graph: self.graph,
-                    edges: 0,
-                };
-                self.extractor.extract(object, &mut counter);
-                counter.edges
-            }
-            (None, None) => 0,
+    #[inline]
+    fn edge_count(&mut self, rank: u32, object: &Object<'m>) -> u64 {
+        let mut count = match self.census.edges_of(rank) {
+            Some(count) => count,
+            None => self.edge_counter.count(object),
         };
         if self.census.is_special(rank) {
             count += self.census.ephemerons_of_key(rank).len() as u64;
         }
-        if let Some(table) = object.filter(|object| object.kind() == Kind::EphemeronHashTable) {
-            count += self.pairs_of_table(rank, table).len() as u64;
+        if object.kind() == Kind::EphemeronHashTable {
+            count += self.pairs_of_table(rank, object).len() as u64;
         }
         count
-    }
-}
-
-struct Counter<'x, 'm> {
-    graph: &'x Graph<'m>,
-    edges: u64,
-}
-
-impl EdgeSink for Counter<'_, '_> {
-    #[inline]
-    fn edge(&mut self, _: EdgeType, _: EdgeName, target: Address) {
-        self.edges += u64::from(self.graph.pages.is_marked(target));
-    }
-
-    fn native_edge(&mut self, _: EdgeName, _: Address) {
-        self.edges += 1;
     }
 }
 

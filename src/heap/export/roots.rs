@@ -6,7 +6,7 @@ use crate::heap::layout::kind::Kind;
 use crate::heap::roots::Root;
 use crate::snapshot::writer::Node;
 use crate::snapshot::{EdgeType, NodeType};
-use std::io::{self, Write};
+use std::io::Write;
 
 /// The root and the node of all groups of roots come before the groups.
 const ROOT_NODE: u64 = 0;
@@ -67,7 +67,7 @@ fn global_shortcuts(graph: &Graph) -> Vec<u32> {
 }
 
 impl<W: Write> Export<'_, '_, W> {
-    pub(super) fn synthetic_nodes(&mut self) -> io::Result<()> {
+    pub(super) fn synthetic_nodes(&mut self) {
         let empty = self.name_number("");
         let gc_roots = self.name_number("(GC roots)");
         let groups = self.graph.layout().root_groups;
@@ -79,29 +79,27 @@ impl<W: Write> Export<'_, '_, W> {
             self_size: 0,
             edge_count,
         };
+        self.writer.node(synthetic(empty, ROOT_NODE, 1 + shortcuts));
         self.writer
-            .node(synthetic(empty, ROOT_NODE, 1 + shortcuts))?;
-        self.writer
-            .node(synthetic(gc_roots, GC_ROOTS_NODE, groups.len() as u64))?;
+            .node(synthetic(gc_roots, GC_ROOTS_NODE, groups.len() as u64));
         for (index, group) in groups.iter().enumerate() {
             let name = self.name_number(group);
             let edges = self.roots[index].len() as u64;
             self.writer
-                .node(synthetic(name, FIRST_GROUP_NODE + index as u64, edges))?;
+                .node(synthetic(name, FIRST_GROUP_NODE + index as u64, edges));
         }
-        Ok(())
     }
 
-    pub(super) fn root_edges(&mut self) -> io::Result<()> {
-        self.writer.edge(EdgeType::Element, 1, GC_ROOTS_NODE)?;
+    pub(super) fn root_edges(&mut self) {
+        self.writer.edge(EdgeType::Element, 1, GC_ROOTS_NODE);
         for (index, rank) in global_shortcuts(self.graph).into_iter().enumerate() {
             let name = self.name_number(&(index + 2).to_string());
             self.writer
-                .edge(EdgeType::Shortcut, name, self.first_node + u64::from(rank))?;
+                .edge(EdgeType::Shortcut, name, self.first_node + u64::from(rank));
         }
         for group in 0..self.roots.len() as u64 {
             self.writer
-                .edge(EdgeType::Element, group + 1, FIRST_GROUP_NODE + group)?;
+                .edge(EdgeType::Element, group + 1, FIRST_GROUP_NODE + group);
         }
         for group in std::mem::take(&mut self.roots) {
             for (index, root) in group.iter().enumerate() {
@@ -116,10 +114,9 @@ impl<W: Write> Export<'_, '_, W> {
                 };
                 if let Some(rank) = self.graph.pages.rank_of(root.target) {
                     self.writer
-                        .edge(edge_type, name, self.first_node + u64::from(rank))?;
+                        .edge(edge_type, name, self.first_node + u64::from(rank));
                 }
             }
         }
-        Ok(())
     }
 }

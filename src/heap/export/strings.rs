@@ -9,7 +9,7 @@ use crate::heap::layout::kind::Kind;
 use crate::heap::memory::Address;
 use crate::heap::names::{NameId, Names};
 use crate::heap::page_numbers::PageNumbers;
-use crate::snapshot::writer::{MAX_STRING_CHARACTERS, push_number};
+use crate::snapshot::writer::MAX_STRING_CHARACTERS;
 use std::io::{self, Write};
 
 /// The first string of the file, which nothing refers to. V8 writes the same.
@@ -17,7 +17,7 @@ const DUMMY_STRING: &str = "<dummy>";
 /// The number of names of edges remembered by the address of their key.
 pub(super) const REMEMBERED_KEYS: usize = 1 << 12;
 
-/// How the strings of the file are numbered: the dummy, the names known before the nodes, internalized strings, numbers as text,
+/// How the strings of the file are numbered: the dummy, the names known before the nodes, keys of properties, numbers as text,
 /// other strings, pairs of ephemerons, the names found on the way. What most edges are called comes first, where numbers are short.
 pub(super) struct StringNumbers {
     pub(super) early_names: u64,
@@ -33,11 +33,11 @@ impl StringNumbers {
 
     pub(super) fn new(census: &Census, names: &Names) -> StringNumbers {
         let early_names = names.texts().len() as u64;
-        let [internalized, others] = census.strings.map(u64::from);
-        let first_internalized = Self::FIRST_NAME + early_names;
-        let first_decimal = first_internalized + internalized;
-        let first_other = first_decimal + u64::from(census.decimals);
-        let first_heap_string = [first_internalized, first_other];
+        let [keys, others] = census.strings.map(u64::from);
+        let first_key = Self::FIRST_NAME + early_names;
+        let first_decimal = first_key + keys;
+        let first_other = first_decimal + u64::from(census.decimals.len());
+        let first_heap_string = [first_key, first_other];
         let first_pair = first_other + others;
         let first_late_name = first_pair + census.ephemerons.len() as u64;
         StringNumbers {
@@ -73,9 +73,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     #[inline]
     pub(super) fn number_of(&self, name: NameId) -> u64 {
         match self.census.shared_names.get(&name) {
-            Some(&string) => self
-                .strings
-                .of_heap_string(StringGroup::Internalized, string),
+            Some(&string) => self.strings.of_heap_string(StringGroup::Key, string),
             None => self.strings.of_name(name),
         }
     }
@@ -145,30 +143,26 @@ impl<'m, W: Write> Export<'_, 'm, W> {
     }
 
     pub(super) fn all_strings(&mut self, page_numbers: PageNumbers<'_>) -> io::Result<u64> {
-        self.writer.one_byte_string(DUMMY_STRING.as_bytes())?;
+        self.writer.one_byte_string(DUMMY_STRING.as_bytes());
         let early_names = self.strings.early_names as usize;
-        self.names_from(0, early_names)?;
-        self.heap_strings(StringGroup::Internalized)?;
-        let mut decimal = Vec::new();
-        for index in 0..self.census.decimals {
-            decimal.clear();
-            push_number(&mut decimal, u64::from(index));
-            self.writer.one_byte_string(&decimal)?;
+        self.names_from(0, early_names);
+        self.heap_strings(StringGroup::Key)?;
+        for number in self.census.decimals.iter() {
+            self.writer.number_string(u64::from(number));
         }
         self.heap_strings(StringGroup::Other)?;
         for index in 0..self.census.ephemerons.len() {
             let text = self.pair_text(self.census.ephemerons[index], page_numbers);
-            self.writer.string(text.encode_utf16())?;
+            self.writer.string(text.encode_utf16());
         }
-        self.names_from(early_names, usize::MAX)?;
+        self.names_from(early_names, usize::MAX);
         Ok(self.strings.first_late_name + (self.names.texts().len() - early_names) as u64)
     }
 
-    pub(super) fn names_from(&mut self, first: usize, count: usize) -> io::Result<()> {
+    pub(super) fn names_from(&mut self, first: usize, count: usize) {
         for text in self.names.texts().skip(first).take(count) {
-            self.writer.string(text.encode_utf16())?;
+            self.writer.string(text.encode_utf16());
         }
-        Ok(())
     }
 
     pub(super) fn heap_strings(&mut self, group: StringGroup) -> io::Result<()> {
@@ -184,9 +178,9 @@ impl<'m, W: Write> Export<'_, 'm, W> {
                 .as_ref()
                 .map(|characters| (characters.bytes(&mut bytes), characters))
             {
-                Some((Some(text), _)) => self.writer.one_byte_string(text)?,
-                Some((None, characters)) => self.writer.string(characters.units())?,
-                None => self.writer.one_byte_string(b"")?,
+                Some((Some(text), _)) => self.writer.one_byte_string(text),
+                Some((None, characters)) => self.writer.string(characters.units()),
+                None => self.writer.one_byte_string(b""),
             }
         }
         Ok(())

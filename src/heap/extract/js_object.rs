@@ -1,82 +1,34 @@
-//! The edges of JavaScript's objects: properties, elements, the prototype. `ExtractJSObjectReferences`,
+//! The edges of JavaScript's objects that differ among the objects of a map: properties in a dictionary, elements, memory.
 //! `ExtractPropertyReferences` and `ExtractElementReferences`.
 
-use super::plan::{MapPlan, property_edge_type};
-use super::{AccessorPart, EdgeName, EdgeSink, Extraction};
+use super::plan::{JS_ELEMENTS, accessor_edges, property_edge_type};
+use super::{EdgeName, EdgeSink, Extraction};
 use crate::heap::body::HashTable;
 use crate::heap::graph::Graph;
 use crate::heap::layout::kind::Kind;
 use crate::heap::memory::Address;
 use crate::heap::object::Object;
-use crate::heap::properties::{JS_PROPERTIES, Property};
+use crate::heap::properties::Property;
 use crate::heap::tagged::Tagged;
 use crate::snapshot::EdgeType;
 
-const ACCESSOR_GETTER: u64 = 8;
-const ACCESSOR_SETTER: u64 = 16;
-const JS_ELEMENTS: u16 = 16;
 const JS_ARRAY_LENGTH: u64 = 24;
 const PACKED_ELEMENTS: u8 = 2;
 const HOLEY_ELEMENTS: u8 = 3;
 const NUMBER_DICTIONARY_PREFIX: u64 = 4;
 
 impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
-    pub(super) fn js_object(&mut self) {
-        let plan = self.plans.plan(self.graph, self.object);
-        self.properties(&plan);
-        self.elements();
-        self.property(
-            EdgeType::Property,
-            self.graph.well_known.proto_string,
-            plan.prototype,
-            None,
-        );
-        match self.object.kind() {
-            Kind::JsFunction => self.function(),
-            Kind::JsBoundFunction => self.bound_arguments(),
-            Kind::JsArrayBuffer => {
-                let memory = self
-                    .object
-                    .view()
-                    .word(u64::from(self.graph.layout().buffer.backing_store));
-                if memory != 0 {
-                    self.sink
-                        .native_edge(EdgeName::Name(self.names.backing_store), memory);
-                }
-            }
-            _ => {}
-        }
-        self.internal(self.names.properties, u64::from(JS_PROPERTIES));
-        self.internal(self.names.elements, u64::from(JS_ELEMENTS));
-    }
-
-    fn properties(&mut self, plan: &MapPlan) {
+    pub(super) fn dictionary(&mut self) {
         let graph = self.graph;
-        if self.object.shape.is_dictionary_map() {
-            graph.find_own_property(self.object, |property| {
-                self.own_property(property_edge_type(graph, property.key), property);
-                false
-            });
-            return;
-        }
-        let mut property_array = None;
-        for (edge_type, slot) in plan.properties.iter().filter(|(_, slot)| !slot.is_number) {
-            let property = slot.read(self.object, || {
-                *property_array.get_or_insert_with(|| {
-                    graph.object_in(self.object, JS_PROPERTIES, Kind::PropertyArray)
-                })
-            });
-            self.own_property(*edge_type, property);
-        }
-    }
-
-    #[inline]
-    fn own_property(&mut self, edge_type: EdgeType, property: Property) {
-        if property.is_accessor {
-            self.accessor(edge_type, property);
-        } else {
-            self.property(edge_type, property.key, property.value, property.offset);
-        }
+        graph.find_own_property(self.object, |property| {
+            let edge_type = property_edge_type(graph, property.key);
+            if property.is_accessor {
+                self.accessor(edge_type, property);
+            } else {
+                self.property(edge_type, property.key, property.value, property.offset);
+            }
+            false
+        });
     }
 
     /// `SetPropertyReference`.
@@ -94,34 +46,25 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         }
     }
 
-    /// `ExtractAccessorPairProperty`.
-    fn accessor(&mut self, edge_type: EdgeType, property: Property) {
-        let Some(pair) = self
-            .graph
-            .target(property.value)
-            .filter(|pair| pair.kind() == Kind::AccessorPair)
-        else {
-            return;
-        };
-        self.property(edge_type, property.key, property.value, property.offset);
-        for (part, offset) in [
-            (AccessorPart::Getter, ACCESSOR_GETTER),
-            (AccessorPart::Setter, ACCESSOR_SETTER),
-        ] {
-            let Some(function) = self.graph.target(pair.tagged(offset)) else {
-                continue;
-            };
-            if function.kind() != Kind::Oddball {
-                self.sink.edge(
-                    edge_type,
-                    EdgeName::Accessor(part, property.key),
-                    function.address,
-                );
-            }
+    pub(super) fn accessor(&mut self, edge_type: EdgeType, property: Property) {
+        for (name, target) in accessor_edges(self.graph, property.key, property.value) {
+            self.sink.edge(edge_type, name, target);
+        }
+        if let Some(offset) = property.offset {
+            self.visited.add(offset);
         }
     }
 
-    fn elements(&mut self) {
+    pub(super) fn backing_store(&mut self) {
+        let buffer = &self.graph.layout().buffer;
+        let memory = self.object.view().word(u64::from(buffer.backing_store));
+        if memory != 0 {
+            self.sink
+                .native_edge(EdgeName::Name(self.names.backing_store), memory);
+        }
+    }
+
+    pub(super) fn elements(&mut self) {
         let kind = self.object.shape.elements_kind();
         let Some(elements) = self.object.pointer(JS_ELEMENTS) else {
             return;

@@ -12,45 +12,59 @@ mod names;
 mod plan;
 
 pub use self::edge::{AccessorPart, EdgeName, EdgeSink};
-use self::names::EdgeNames;
-use self::plan::Plans;
+pub use self::names::EdgeNames;
+use self::plan::{Part, Plans, Step};
 use super::body::{tagged_slots, weak_slots};
 use super::graph::Graph;
 use super::layout::kind::Kind;
 use super::memory::Address;
-use super::names::{NameId, Names};
+use super::names::NameId;
 use super::object::Object;
+use super::properties::JS_PROPERTIES;
 use crate::snapshot::EdgeType;
+use std::rc::Rc;
 
-/// Extracts the edges of one graph's nodes; remembers what nodes have in common.
-pub struct Extractor<'g, 'm> {
+/// Extracts the edges of one graph's nodes for one sink.
+pub struct Extractor<'g, 'm, S: EdgeSink> {
     graph: &'g Graph<'m>,
-    names: EdgeNames,
-    plans: Plans,
+    names: Rc<EdgeNames>,
+    plans: Plans<S>,
 }
 
-impl<'g, 'm> Extractor<'g, 'm> {
-    /// An extractor that puts the names of edges into `names`.
-    pub fn new(graph: &'g Graph<'m>, names: &mut Names) -> Extractor<'g, 'm> {
+impl<'g, 'm, S: EdgeSink> Extractor<'g, 'm, S> {
+    /// An extractor that has seen nothing.
+    pub fn new(graph: &'g Graph<'m>, names: Rc<EdgeNames>) -> Extractor<'g, 'm, S> {
         Extractor {
             graph,
-            names: EdgeNames::new(names, graph.layout()),
+            names,
             plans: Plans::new(),
         }
     }
 
     /// Hands all edges of `object` to `sink`.
     #[inline]
-    pub fn extract(&self, object: &Object<'m>, sink: &mut impl EdgeSink) {
-        Extraction {
+    pub fn extract(&mut self, object: &Object<'m>, sink: &mut S) {
+        let map = object.shape.map;
+        if self.plans.get(map).is_none() {
+            self.plans.make(self.graph, &self.names, object, sink);
+        }
+        let Some(plan) = self.plans.get(map) else {
+            return;
+        };
+        let mut extraction = Extraction {
             graph: self.graph,
             names: &self.names,
-            plans: &self.plans,
             object,
             sink,
             visited: Visited([0; MAX_NAMED_SLOTS / 64]),
+            property_array: None,
+        };
+        for step in &plan.steps {
+            extraction.take(step);
         }
-        .run();
+        if plan.leaves_references_of(object) {
+            extraction.hidden();
+        }
     }
 }
 
@@ -80,32 +94,80 @@ struct Extraction<'x, 'm, S> {
     graph: &'x Graph<'m>,
     names: &'x EdgeNames,
     object: &'x Object<'m>,
-    plans: &'x Plans,
     sink: &'x mut S,
     visited: Visited,
+    /// What the object keeps its other properties in, once looked for.
+    property_array: Option<Option<Object<'m>>>,
 }
 
 impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
-    fn run(&mut self) {
-        let kind = self.object.kind();
-        match kind {
-            Kind::Map => self.map(),
-            Kind::Context | Kind::NativeContext => self.context(),
-            Kind::EphemeronHashTable => self.ephemerons(),
-            Kind::WeakFixedArray => self.array(16),
-            Kind::WeakArrayList => self.array(24),
-            Kind::DescriptorArray => self.array(u64::from(self.graph.layout().descriptors.entries)),
-            Kind::Code => self.code(),
-            Kind::InstructionStream => self.instruction_stream(),
-            Kind::FeedbackVector => {}
-            Kind::JsGlobalProxy => self.global_proxy(),
-            _ if kind.is_js_object() => self.js_object(),
-            _ if self.object.shape.is_fixed_array => self.array(16),
-            _ => {}
+    #[inline]
+    fn take(&mut self, step: &Step<S>) {
+        match step {
+            Step::Property(offset, label) => {
+                if let Some(target) = self.object.tagged(*offset).target() {
+                    self.sink.labelled(label, target);
+                    self.visited.add(*offset);
+                }
+            }
+            Step::PropertyArray(offset, label) => {
+                let array = self.property_array();
+                if let Some(target) = array.and_then(|array| array.tagged(*offset).target()) {
+                    self.sink.labelled(label, target);
+                }
+            }
+            Step::Internal(offset, name, label) => {
+                let value = self.object.tagged(*offset);
+                if value.is_weak() {
+                    self.weak(*name, *offset);
+                } else if let Some(target) = self.essential_target(*offset) {
+                    self.sink.labelled(label, target);
+                    self.visited.add(*offset);
+                }
+            }
+            Step::Weak(offset, label) => {
+                if let Some(target) = self.essential_target(*offset) {
+                    self.sink.labelled(label, target);
+                    self.visited.add(*offset);
+                }
+            }
+            Step::Edge(edge) => self.sink.prepared(edge),
+            Step::Own(part) => self.part(*part),
         }
-        self.named_fields();
-        self.internal(self.names.map, 0);
-        self.hidden();
+    }
+
+    fn part(&mut self, part: Part) {
+        match part {
+            Part::Accessor(edge_type, slot) => {
+                let array = self.property_array();
+                self.accessor(edge_type, slot.read(self.object, || array));
+            }
+            Part::Array(first) => self.array(first),
+            Part::BackingStore => self.backing_store(),
+            Part::BoundArguments => self.bound_arguments(),
+            Part::Code => self.code(),
+            Part::Context => self.context(),
+            Part::Dictionary => self.dictionary(),
+            Part::Elements => self.elements(),
+            Part::Ephemerons => self.ephemerons(),
+            Part::Function => self.function(),
+            Part::GlobalProxy => self.global_proxy(),
+            Part::InstructionStream => self.instruction_stream(),
+            Part::Map => self.map(),
+        }
+    }
+
+    fn property_array(&mut self) -> Option<Object<'m>> {
+        *self.property_array.get_or_insert_with(|| {
+            self.graph
+                .object_in(self.object, JS_PROPERTIES, Kind::PropertyArray)
+        })
+    }
+
+    #[inline]
+    fn essential_target(&self, offset: u64) -> Option<Address> {
+        let target = self.object.tagged(offset).target()?;
+        self.is_essential(target).then_some(target)
     }
 
     fn is_essential(&self, target: Address) -> bool {
@@ -114,12 +176,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
 
     /// `SetInternalReference` with a name.
     fn internal(&mut self, name: NameId, offset: u64) {
-        if let Some(target) = self
-            .object
-            .tagged(offset)
-            .target()
-            .filter(|&target| self.is_essential(target))
-        {
+        if let Some(target) = self.essential_target(offset) {
             self.sink
                 .edge(EdgeType::Internal, EdgeName::Name(name), target);
             self.visited.add(offset);
@@ -128,36 +185,14 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
 
     /// `SetWeakReference` with a name.
     fn weak(&mut self, name: NameId, offset: u64) {
-        if let Some(target) = self
-            .object
-            .tagged(offset)
-            .target()
-            .filter(|&target| self.is_essential(target))
-        {
+        if let Some(target) = self.essential_target(offset) {
             self.sink.edge(EdgeType::Weak, EdgeName::Name(name), target);
             self.visited.add(offset);
         }
     }
 
-    fn named_fields(&mut self) {
-        let Some(fields) = self.names.fields.get(self.object.kind() as usize) else {
-            return;
-        };
-        for &(field, name) in fields {
-            let offset = u64::from(field.offset);
-            if field.weak || self.object.tagged(offset).is_weak() {
-                self.weak(name, offset);
-            } else {
-                self.internal(name, offset);
-            }
-        }
-    }
-
     /// What no edge with a name covers. V8 counts the index up even where it then shows no edge.
     fn hidden(&mut self) {
-        if self.all_slots_have_edges() {
-            return;
-        }
         let slots = tagged_slots(self.graph.layout(), self.object);
         let left_out = match self.object.kind() {
             Kind::NativeContext
@@ -166,7 +201,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
             | Kind::CodeDataContainer => weak_slots(self.graph.layout(), self.object),
             _ => 0..0,
         };
-        let mut index = if self.visited.contains(0) { 0 } else { 1 };
+        let mut index = u32::from(!self.is_essential(self.object.shape.map));
         for offset in (slots.start..slots.end).step_by(8) {
             let value = self.object.tagged(offset);
             let Some(target) = value.target() else {
@@ -187,16 +222,6 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
                 }
             }
             index += 1;
-        }
-    }
-
-    fn all_slots_have_edges(&self) -> bool {
-        match self.object.kind() {
-            Kind::EphemeronHashTable
-            | Kind::WeakFixedArray
-            | Kind::WeakArrayList
-            | Kind::DescriptorArray => true,
-            _ => self.object.shape.is_fixed_array,
         }
     }
 }
