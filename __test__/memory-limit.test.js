@@ -46,7 +46,10 @@ async function takeDump(group, directory, before, { objects = 300_000, meanwhile
 test("without room for the reserve nothing but the summary is written, and the program lives", async (context) => {
   const [group, directory] = [memoryGroup(context, 500 * MB), temporaryDirectory(context)];
   const { told } = await takeDump(group, directory, leaveRoom(group, 14 * MB));
-  assert.match(told, /the control group has \d+\.\d MB left of its limit of \d+\.\d MB and the dump must leave 16\.0 MB/);
+  assert.match(
+    told,
+    /the control group has \d+\.\d MB left of its limit of \d+\.\d MB and the dump must leave 16\.0 MB/,
+  );
   assert.deepEqual(snapshotsIn(directory), []);
   assert.equal(readSummary(directory, "mine").snapshot.state, "failed");
 });

@@ -56,7 +56,8 @@ async function dumpWatched(options, { then = "", ...rest } = {}) {
 const ourLines = ({ stderr }) => stderr.split("\n").filter((line) => /^node-oom-heapdump: (?!summary: )/.test(line));
 
 /** The lines of standard error that tell a summary. */
-const summaryLines = ({ stderr }) => stderr.split("\n").filter((line) => line.startsWith("node-oom-heapdump: summary: "));
+const summaryLines = ({ stderr }) =>
+  stderr.split("\n").filter((line) => line.startsWith("node-oom-heapdump: summary: "));
 
 /**
  * Asserts that no attempt at a dump came to anything and that each told its danger and its failure in one line, both for

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::isolates::isolate_out_of_memory;
 use super::{Cause, Meanwhile};
+use crate::message::tell;
 use crate::v8::{FatalError, Isolate, NoFatalError, OutOfMemoryDetails};
 
 /// From now on the end of `isolate` for lack of memory waits for its dump, and so does that of a thread without an isolate. Then
@@ -36,7 +37,21 @@ unsafe extern "C" fn out_of_memory_without_isolate(
     leave_a_dump(location);
 }
 
+/// What the dump takes in this process: a thread's stack, the child's first memory, lists of mappings.
+const LEAST_MEMORY: usize = 32 << 20;
+
+/// Whether the system still gives memory to this process. Where it does not (`ulimit -v`, an exhausted address space), a dump
+/// cannot be had, and trying would end the process in other words than V8's.
+fn is_there_memory() -> bool {
+    Vec::<u8>::new().try_reserve_exact(LEAST_MEMORY).is_ok()
+}
+
 fn leave_a_dump(location: *const c_char) {
+    if !is_there_memory() {
+        return tell(
+            "no heap snapshot: the system gives this process no memory any more; raise its limit of memory (ulimit -v)",
+        );
+    }
     let location = if location.is_null() {
         String::new()
     } else {
