@@ -161,6 +161,7 @@ impl<'a> Course<'a> {
     fn run(mut self) -> Result<(), Failure> {
         let taken = match &self.request.source {
             Source::FrozenChild => self.stream_from_frozen_child(),
+            Source::Inspector(_) if self.request.options.redact => Err(Error::CannotRedact),
             Source::Inspector(address) => self.stream_from_inspector(address),
         };
         match taken {
@@ -260,6 +261,10 @@ enum Error {
     Frames(FrameError),
     #[error(transparent)]
     Dump(#[from] dump::Error),
+    #[error(
+        "the inspector cannot redact, and what it gives is not written; leave the option redact out to have it"
+    )]
+    CannotRedact,
 }
 
 impl From<FrameError> for Error {

@@ -35,3 +35,47 @@ impl WantedFiles {
         }
     }
 }
+
+/// One command-line option with its name alone: values may hold anything.
+pub fn without_value(option: &str) -> String {
+    match option.split_once('=') {
+        Some((name, _)) if is_name(name) => format!("{name}=(redacted)"),
+        None if is_name(option) => option.to_owned(),
+        _ => "(redacted)".to_owned(),
+    }
+}
+
+/// Likewise for all of `NODE_OPTIONS`, where a value in quotes may look like anything.
+pub fn without_values(options: &str) -> String {
+    if options.contains('"') {
+        return "(redacted)".to_owned();
+    }
+    let words: Vec<String> = options.split_whitespace().map(without_value).collect();
+    words.join(" ")
+}
+
+/// `-r`, `--inspect`.
+fn is_name(word: &str) -> bool {
+    let letters = word.trim_start_matches('-');
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'-' || byte == b'_';
+    word.starts_with('-') && letters.bytes().all(is_letter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_keep_their_names_and_lose_their_values() {
+        assert_eq!(
+            without_values("--max-old-space-size=60 -r ./secret.js --title=secret --inspect"),
+            "--max-old-space-size=(redacted) -r (redacted) --title=(redacted) --inspect"
+        );
+    }
+
+    #[test]
+    fn a_value_of_several_words_is_hidden_wholly() {
+        assert_eq!(without_value("f(-secret)  -secret"), "(redacted)");
+        assert_eq!(without_values("--title=\"a -secret b\""), "(redacted)");
+    }
+}

@@ -35,7 +35,7 @@ use crate::watch::{
     Announce, IsolateWatch, MemoryBound, Program, Rules, Settings, Watch, answer_on_this_thread,
     catch_fatal_errors,
 };
-use file_options::WantedFiles;
+use file_options::{WantedFiles, without_value, without_values};
 use told::Told;
 use trust::Trust;
 
@@ -114,6 +114,10 @@ enum ArmError {
     Thread(#[from] NoThread),
     #[error("the native method cannot be used: {0}; choose the method auto or inspector")]
     NoNativeMethod(String),
+    #[error("the inspector cannot redact: choose the method native or auto, or leave `redact` out")]
+    InspectorCannotRedact,
+    #[error("only the native method can redact and it cannot be used: {0}")]
+    NothingRedacts(String),
     #[error("another copy of node-oom-heapdump watches this thread already: load one copy only")]
     Armed,
     #[error(
@@ -285,6 +289,18 @@ fn watch_this_isolate(
         only_on_request: !options.heapdump_on_oom,
         cooldown: milliseconds(options.cooldown),
     };
+    let redacts = options.file_options.redact;
+    let (exec_argv, node_options) = match redacts {
+        true => (
+            options
+                .exec_argv
+                .iter()
+                .map(|option| without_value(option))
+                .collect(),
+            without_values(&options.node_options),
+        ),
+        false => (options.exec_argv.clone(), options.node_options.clone()),
+    };
     let settings = Settings {
         thread: options.thread,
         limit,
@@ -293,8 +309,8 @@ fn watch_this_isolate(
         program: Program {
             node_version: options.node_version.clone(),
             v8_version: options.v8_version.clone(),
-            exec_argv: options.exec_argv.clone(),
-            node_options: options.node_options.clone(),
+            exec_argv,
+            node_options,
         },
     };
     let watch = Watch::new(settings, monitor.watches(), announce);
@@ -311,7 +327,7 @@ fn watch_this_isolate(
         trust,
         probe: options.probe,
         end: None,
-        may_fall_back: options.method != Method::Native.name(),
+        may_fall_back: options.method != Method::Native.name() && !redacts,
     };
     armed.prepare_helper()?;
     Ok(armed)

@@ -18,13 +18,18 @@ impl Trust {
     /// What the option `method` and the running V8 allow.
     ///
     /// # Errors
-    /// When the native method is demanded and cannot be used.
+    /// When the native method is demanded, or only it can redact, and it cannot be used.
     pub fn of(isolate: Isolate, options: &ArmOptions) -> Result<Trust, ArmError> {
+        let redacts = options.file_options.redact;
         if options.method == Method::Inspector.name() {
-            return Ok(Trust::Inspector(None));
+            return match redacts {
+                true => Err(ArmError::InspectorCannotRedact),
+                false => Ok(Trust::Inspector(None)),
+            };
         }
         match HeapReader::new(isolate, &options.v8_version) {
-            Ok(reader) => Ok(Trust::Native(reader)),
+            Ok(reader) => Ok(Trust::Native(reader.redacting(redacts))),
+            Err(distrust) if redacts => Err(ArmError::NothingRedacts(distrust.to_string())),
             Err(distrust) if options.method == Method::Native.name() => {
                 Err(ArmError::NoNativeMethod(distrust.to_string()))
             }

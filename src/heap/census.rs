@@ -14,7 +14,6 @@ use super::names::{NameId, Names};
 use super::number_set::NumberSet;
 use super::object::Object;
 use crate::snapshot::NodeType;
-use crate::snapshot::writer::MAX_STRING_CHARACTERS;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Bits of a node's byte: its number of edges, or [`MANY_EDGES`].
@@ -323,9 +322,7 @@ impl Census {
         else {
             return;
         };
-        let name = graph
-            .debug_name(shared)
-            .map(|name| graph.utf8(name, MAX_STRING_CHARACTERS));
+        let name = graph.debug_name(shared).map(|name| graph.shown_text(name));
         let text = |what: &str| match &name {
             Some(name) => format!("({what} for {name})"),
             None => format!("(BASELINE {what})"),
@@ -410,7 +407,10 @@ impl Census {
         rank: usize,
         string: &Object<'m>,
     ) {
-        if !string.shape.is_internalized() || super::text::string_length(string) > MAX_SHARED_NAME {
+        if graph.hides(string.address)
+            || !string.shape.is_internalized()
+            || super::text::string_length(string) > MAX_SHARED_NAME
+        {
             return;
         }
         let text = graph.utf8(string.address, MAX_SHARED_NAME as usize);

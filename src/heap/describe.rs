@@ -236,9 +236,7 @@ impl Describer {
         let id = *self.global_names.entry(object.address).or_insert_with(|| {
             let text = match name {
                 NodeName::Name(id) => names.text(id).to_owned(),
-                NodeName::Text(address) => {
-                    graph.utf8(address, crate::snapshot::writer::MAX_STRING_CHARACTERS)
-                }
+                NodeName::Text(address) => graph.shown_text(address),
             };
             let suffix = if object.kind() == Kind::JsGlobalObject {
                 "(global*)"

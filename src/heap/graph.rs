@@ -7,6 +7,7 @@ use super::mark::{Marked, Marker};
 use super::memory::{Address, Memory};
 use super::object::{Decoder, Object};
 use super::pages::{Page, Pages};
+use super::redaction::Redaction;
 use super::roots::{Root, RootFinder, RootTable, WellKnown};
 use super::{HeapError, tagged::Tagged};
 
@@ -34,6 +35,8 @@ pub struct Graph<'m> {
     pub skipped: u64,
     /// References into the heaps of other isolates, which were not followed.
     pub foreign: u64,
+    /// What hides the contents of strings, where they shall be hidden.
+    pub redaction: Option<Redaction>,
     dispatch_table: Option<DispatchTable>,
 }
 
@@ -72,6 +75,7 @@ impl<'m> Graph<'m> {
             native_contexts,
             skipped,
             foreign,
+            redaction: None,
             dispatch_table,
         })
     }

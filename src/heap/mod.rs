@@ -30,6 +30,7 @@ pub mod owner;
 pub mod page_numbers;
 pub mod pages;
 pub mod properties;
+pub mod redaction;
 pub mod roots;
 pub mod self_test;
 pub mod size;

@@ -160,6 +160,11 @@ impl<'m> Graph<'m> {
         }
     }
 
+    /// The string that describes a symbol, if it has one.
+    pub fn symbol_description(&self, symbol: &Object<'m>) -> Option<Object<'m>> {
+        self.string_in(symbol, SYMBOL_DESCRIPTION)
+    }
+
     /// The name of an edge for a property whose key is `symbol`: private names by their name alone.
     pub fn symbol_text(&self, symbol: &Object<'m>) -> String {
         let flags = symbol.view().half_word(SYMBOL_FLAGS);
@@ -167,7 +172,7 @@ impl<'m> Graph<'m> {
             SymbolFlags::Bits => flags & 1 << 4 != 0,
             SymbolFlags::Visibility => flags & 3 >= 2,
         };
-        let description = self.string_in(symbol, SYMBOL_DESCRIPTION);
+        let description = self.symbol_description(symbol);
         let limit = MAX_STRING_CHARACTERS;
         let text = description.map(|description| self.utf8(description.address, limit));
         match text {

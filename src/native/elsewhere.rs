@@ -21,6 +21,10 @@ impl HeapReader {
         Err(Distrust)
     }
 
+    pub fn redacting(self, _redacts: bool) -> HeapReader {
+        match self {}
+    }
+
     pub fn dumper(&self) -> Box<dyn Dumper> {
         match *self {}
     }

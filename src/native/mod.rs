@@ -33,6 +33,7 @@ use crate::heap::layout::Layout;
 use crate::heap::layout::debug_constants::{self, Disagreement};
 use crate::heap::memory::Memory;
 use crate::heap::page_numbers::PageNumbers;
+use crate::heap::redaction::Redaction;
 use crate::heap::self_test::self_test;
 use crate::heap::{Counts, HeapError};
 use crate::metadata;
@@ -65,6 +66,8 @@ pub struct HeapReader {
     page_slots: &'static [AtomicU64],
     /// The share of one CPU for a child in the background.
     background: f64,
+    /// Whether contents of strings are hidden.
+    redacts: bool,
 }
 
 /// A dump that is being made: the helper at work, and the frozen child if there could be one.
@@ -121,7 +124,13 @@ impl HeapReader {
             layout,
             page_slots: shared_slots(),
             background: quota.map_or(1.0, |processors| (processors * SHARE_OF_QUOTA).min(1.0)),
+            redacts: false,
         })
+    }
+
+    /// The same reader, hiding the contents of strings if it `redacts`.
+    pub fn redacting(self, redacts: bool) -> HeapReader {
+        HeapReader { redacts, ..self }
     }
 
     /// What begins the dumps that the watch calls for.
@@ -232,7 +241,14 @@ impl HeapReader {
                 "/proc/self/maps cannot be read ({error}); mount /proc, or use the method inspector"
             )
         })?;
-        let graph = self.read_heap(&memory)?;
+        let mut graph = self.read_heap(&memory)?;
+        if self.redacts {
+            let redaction = Redaction::new(&graph);
+            let redaction = redaction.map_err(|error| {
+                format!("the system gives no random bytes to redact with: {error}")
+            })?;
+            graph.redaction = Some(redaction);
+        }
         let mut counted = Counted::new(&graph);
         let summary = frames.summary(&counted.summary());
         summary.map_err(|error| HeapError::Write(error).to_string())?;

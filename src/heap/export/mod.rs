@@ -20,7 +20,7 @@ use super::names::Names;
 use super::page_numbers::PageNumbers;
 use super::roots::Root;
 use super::{Counts, HeapError};
-use crate::snapshot::writer::{MAX_STRING_CHARACTERS, SnapshotWriter};
+use crate::snapshot::writer::SnapshotWriter;
 use crate::summary::{ConstructorUse, HeapSummary};
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -89,7 +89,7 @@ impl<'x, 'm> Counted<'x, 'm> {
     fn text(&self, name: NodeName) -> String {
         match name {
             NodeName::Name(name) => self.names.text(name).to_owned(),
-            NodeName::Text(address) => self.graph.utf8(address, MAX_STRING_CHARACTERS),
+            NodeName::Text(address) => self.graph.shown_text(address),
         }
     }
 

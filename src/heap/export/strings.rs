@@ -104,7 +104,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         };
         match object.kind() {
             Kind::Symbol => {
-                let text = self.graph.symbol_text(&object);
+                let text = self.graph.shown_symbol_text(&object);
                 self.name_number(&text)
             }
             Kind::ThinString => match object.pointer(16) {
@@ -119,7 +119,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             {
                 Some((group, number)) => self.strings.of_heap_string(group, number),
                 None => {
-                    let text = self.graph.utf8(key, MAX_STRING_CHARACTERS);
+                    let text = self.graph.shown_text(key);
                     self.name_number(&text)
                 }
             },
@@ -134,7 +134,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         else {
             return self.key_number(key);
         };
-        let text = self.graph.utf8(object.address, MAX_STRING_CHARACTERS);
+        let text = self.graph.shown_text(object.address);
         let prefix = match part {
             AccessorPart::Getter => "get",
             AccessorPart::Setter => "set",
@@ -170,6 +170,11 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         let graph = self.graph;
         for (rank, address) in graph.addresses().enumerate() {
             if self.census.string_group(rank as u32) != Some(group) {
+                continue;
+            }
+            if graph.redaction.is_some() {
+                let text = graph.shown_text(address);
+                self.writer.string(text.encode_utf16());
                 continue;
             }
             let object = graph.object(address);
@@ -214,7 +219,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         };
         let text = match self.type_and_name(rank, &object).1 {
             NodeName::Name(name) => self.names.text(name).to_owned(),
-            NodeName::Text(text) => self.graph.utf8(text, MAX_STRING_CHARACTERS),
+            NodeName::Text(text) => self.graph.shown_text(text),
         };
         (text, id)
     }

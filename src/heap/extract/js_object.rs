@@ -86,6 +86,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
                 if let (true, Some(target)) = (self.graph.is_key(key), entry.slot(1).target())
                     && let Some(index) = element_index(self.graph, key)
                 {
+                    let index = self.graph.shown_index(index);
                     self.sink
                         .edge(EdgeType::Element, EdgeName::Index(index), target);
                 }
