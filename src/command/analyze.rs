@@ -2,6 +2,7 @@
 
 use super::{CommandError, print};
 use lexopt::prelude::*;
+use node_oom_heapdump::report::html::page as report_page;
 use node_oom_heapdump::report::{analysis, heap::Heap, text};
 use node_oom_heapdump::snapshot::reader::{self, Graph, ReadError};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ Usage: node-oom-heapdump analyze <file.heapsnapshot[.gz]> [--json | --html <file
 Options:
   --json         the analysis as JSON, as docs/analysis.md describes it
   --html <file>  writes a report for the browser: one file that needs nothing else
-  --top <count>  the longest list; 20 unless told
+  --top <count>  the longest list; 20 unless told, 93 in a page
   --salvage      reads what there is of a file that is cut off
 
 Exit codes:
@@ -25,28 +26,48 @@ Exit codes:
 ";
 
 const DEFAULT_TOP: usize = 20;
+/// A page can be searched.
+const DEFAULT_TOP_OF_PAGE: usize = 93;
 
 pub fn run(mut arguments: lexopt::Parser) -> Result<ExitCode, CommandError> {
     let wrong = |what: String| CommandError::Usage(what, "analyze");
-    let (mut file, mut json, mut salvage, mut top) = (None, false, false, DEFAULT_TOP);
+    let (mut file, mut json, mut html, mut salvage, mut top) = (None, false, None, false, None);
     while let Some(argument) = arguments.next().map_err(|error| wrong(error.to_string()))? {
         match argument {
             Short('h') | Long("help") => return print(HELP).map(|()| ExitCode::SUCCESS),
             Long("json") => json = true,
+            Long("html") => {
+                let page = arguments
+                    .value()
+                    .map_err(|error| wrong(error.to_string()))?;
+                html = Some(PathBuf::from(page));
+            }
             Long("salvage") => salvage = true,
             Long("top") => {
                 let count = arguments.value().and_then(|count| count.parse());
-                top = count.map_err(|error| wrong(error.to_string()))?;
+                top = Some(count.map_err(|error| wrong(error.to_string()))?);
             }
             Value(path) if file.is_none() => file = Some(PathBuf::from(path)),
             other => return Err(wrong(other.unexpected().to_string())),
         }
     }
     let file = file.ok_or_else(|| wrong("a file is missing".to_owned()))?;
+    if json && html.is_some() {
+        return Err(wrong("--json and --html exclude each other".to_owned()));
+    }
+    let of_page = html.is_some();
+    let top = top.unwrap_or(if of_page {
+        DEFAULT_TOP_OF_PAGE
+    } else {
+        DEFAULT_TOP
+    });
     let (graph, damage) = open(&file, salvage)?;
     let heap = Heap::of(graph);
     let analysis = analysis::analyze(&heap, &file.display().to_string(), damage, top);
-    if json {
+    if let Some(page) = html {
+        let text = report_page(&heap, &analysis).map_err(std::io::Error::from)?;
+        std::fs::write(&page, text).map_err(|source| CommandError::WritePage { page, source })?;
+    } else if json {
         let json = serde_json::to_string_pretty(&analysis).map_err(std::io::Error::from)?;
         print(&(json + "\n"))?;
     } else {

@@ -34,6 +34,14 @@ pub enum CommandError {
     /// The command line is wrong.
     #[error("{0}; see node-oom-heapdump {1} --help")]
     Usage(String, &'static str),
+    /// The page cannot be written.
+    #[error("{} cannot be written: {source}", page.display())]
+    WritePage {
+        /// The file.
+        page: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The result cannot be written.
     #[error("the result cannot be written: {0}")]
     Write(#[from] std::io::Error),

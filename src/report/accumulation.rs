@@ -156,3 +156,72 @@ pub fn count_links(heap: &Heap, classes: &Classes, first: NodeIndex, class: Clas
         .filter(|&node| classes.of_node(node) == class)
         .count() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::texts::Texts;
+    use crate::snapshot::EdgeType;
+    use crate::snapshot::reader::sample::Sample;
+
+    /// The nodes and bytes of all accumulations of at least a tenth.
+    fn found(sample: &Sample) -> Vec<Accumulation> {
+        let heap = Heap::of(sample.build());
+        let texts = Texts::of(heap.graph.strings());
+        let classes = Classes::of(&heap.graph, &heap.places, &texts);
+        find(&heap, &classes, heap.total() / 10)
+    }
+
+    fn add(sample: &mut Sample, from: NodeIndex, class: &str, size: u64) -> NodeIndex {
+        let node = sample.node(NodeType::Object, class, size);
+        sample.edge(from, EdgeType::Property, "property", node);
+        node
+    }
+
+    #[test]
+    fn two_leaks_in_one_object_are_two_accumulations_and_the_object_is_none() {
+        let mut sample = Sample::new();
+        let service = add(&mut sample, 0, "Service", 10);
+        let caches = [0, 1].map(|_| add(&mut sample, service, "Cache", 10));
+        for (cache, entries) in caches.into_iter().zip([50, 70]) {
+            for _ in 0..entries {
+                add(&mut sample, cache, "Entry", 100);
+            }
+        }
+        let found = found(&sample);
+        let nodes: Vec<NodeIndex> = found.iter().map(|found| found.node).collect();
+        assert_eq!(nodes, [caches[1], caches[0]]);
+        assert_eq!(found[0].bytes, 7010);
+        assert!(found.iter().all(|found| found.chain.is_empty()));
+    }
+
+    #[test]
+    fn a_list_is_one_accumulation_at_its_first_link() {
+        let mut sample = Sample::new();
+        let holder = add(&mut sample, 0, "Holder", 10);
+        let first = add(&mut sample, holder, "Link", 100);
+        let mut last = first;
+        for _ in 1..200 {
+            let between = add(&mut sample, last, "Box", 10);
+            last = add(&mut sample, between, "Link", 100);
+        }
+        let [found] = &found(&sample)[..] else {
+            panic!("one accumulation");
+        };
+        assert_eq!(found.node, first);
+        assert_eq!(found.bytes, 200 * 100 + 199 * 10);
+        assert!(found.chain.len() > 300);
+    }
+
+    #[test]
+    fn a_short_nesting_of_one_class_is_no_list() {
+        let mut sample = Sample::new();
+        let outer = add(&mut sample, 0, "Region", 10);
+        let inner = add(&mut sample, outer, "Region", 10);
+        for _ in 0..100 {
+            add(&mut sample, inner, "Entry", 100);
+        }
+        let found = found(&sample);
+        assert_eq!((found.len(), found[0].node), (1, inner));
+    }
+}

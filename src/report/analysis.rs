@@ -3,7 +3,7 @@
 use super::classes::{Class, ClassIndex, Classes};
 use super::growth::Growth;
 use super::heap::Heap;
-use super::naming::{edge_text, is_global, node_text};
+use super::naming::{edge_text, node_text};
 use super::places::Place;
 use super::sentence::sentence;
 use super::sets::{retained_by_sets, sum_outermost, sums_of_retained};
@@ -317,17 +317,13 @@ fn top_dominators(heap: &Heap) -> Vec<NodeIndex> {
     let mut found = Vec::new();
     let mut to_visit = vec![Graph::ROOT];
     while let Some(node) = to_visit.pop() {
-        if heap.is_visible(node) && !is_global_object(heap, node) {
+        if heap.is_visible(node) && !heap.is_global(node) {
             found.push(node);
         } else {
             to_visit.extend_from_slice(heap.tree.children(node));
         }
     }
     found
-}
-
-fn is_global_object(heap: &Heap, node: NodeIndex) -> bool {
-    heap.graph.is(node, NodeType::Object) && is_global(&heap.graph, node)
 }
 
 fn largest<T>(mut items: Vec<T>, top: usize, size: impl Fn(&T) -> u64) -> Vec<T> {

@@ -1,6 +1,7 @@
 //! A snapshot with all that is derived from it once: shallow sizes, the dominator tree and paths from the root.
 
 use super::dominators::Dominators;
+use super::naming::is_global;
 use super::paths::Paths;
 use super::places::Places;
 use super::retaining::RetainingEdges;
@@ -68,6 +69,11 @@ impl Heap {
             ) => true,
             _ => false,
         }
+    }
+
+    /// Whether a node is a global object, which holds nearly everything.
+    pub fn is_global(&self, node: NodeIndex) -> bool {
+        self.graph.is(node, NodeType::Object) && is_global(&self.graph, node)
     }
 
     /// Whether a node is the variables of a function.

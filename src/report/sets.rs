@@ -115,3 +115,88 @@ fn retained_by_some_sets(heap: &Heap, classes: &Classes, chosen: &[ClassIndex]) 
     }
     retained
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::texts::Texts;
+    use crate::snapshot::reader::sample::Sample;
+    use crate::snapshot::{EdgeType, NodeType};
+
+    fn classes_of(heap: &Heap) -> Classes {
+        let texts = Texts::of(heap.graph.strings());
+        Classes::of(&heap.graph, &heap.places, &texts)
+    }
+
+    #[test]
+    fn a_class_retains_what_cannot_be_reached_without_any_of_its_instances() {
+        let mut state = 7u64;
+        let mut random = |below: u32| {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (state >> 33) as u32 % below
+        };
+        for _ in 0..200 {
+            let count = 2 + random(14);
+            let mut sample = Sample::new();
+            for _ in 1..count {
+                let class = ["Apple", "Pear", "Plum"][random(3) as usize];
+                sample.node(NodeType::Object, class, 10);
+            }
+            for node in 1..count {
+                sample.edge(random(node), EdgeType::Property, "tree", node);
+            }
+            for _ in 0..random(20) {
+                sample.edge(random(count), EdgeType::Property, "other", random(count));
+            }
+            let heap = Heap::of(sample.build());
+            let classes = classes_of(&heap);
+            let all: Vec<ClassIndex> = (0..classes.len() as ClassIndex).collect();
+            let found = retained_by_sets(&heap, &classes, &all);
+            for (&class, &retained) in all.iter().zip(&found) {
+                assert_eq!(retained, bytes_lost_without(&heap, &classes, class));
+            }
+            for (sum, retained) in sums_of_retained(&heap, &classes).iter().zip(&found) {
+                assert!(sum <= retained);
+            }
+        }
+    }
+
+    fn bytes_lost_without(heap: &Heap, classes: &Classes, class: ClassIndex) -> u64 {
+        let graph = &heap.graph;
+        let mut reached = vec![Graph::ROOT];
+        reached.retain(|&root| classes.of_node(root) != class);
+        let mut next = 0;
+        while let Some(&node) = reached.get(next) {
+            next += 1;
+            for edge in graph.edges(node) {
+                let target = graph.target(edge);
+                if classes.of_node(target) != class && !reached.contains(&target) {
+                    reached.push(target);
+                }
+            }
+        }
+        heap.total()
+            - reached
+                .iter()
+                .map(|&node| heap.sizes.get(node))
+                .sum::<u64>()
+    }
+
+    #[test]
+    fn two_that_hold_one_thing_together_retain_it_as_a_set() {
+        let mut sample = Sample::new();
+        let [one, other, held] =
+            ["Owner", "Owner", "Thing"].map(|class| sample.node(NodeType::Object, class, 100));
+        sample.edge(0, EdgeType::Property, "one", one);
+        sample.edge(0, EdgeType::Property, "other", other);
+        sample.edge(one, EdgeType::Property, "held", held);
+        sample.edge(other, EdgeType::Property, "held", held);
+        let heap = Heap::of(sample.build());
+        let classes = classes_of(&heap);
+        let class = classes.of_node(one);
+        assert_eq!(sums_of_retained(&heap, &classes)[class as usize], 200);
+        assert_eq!(retained_by_sets(&heap, &classes, &[class]), [300]);
+    }
+}

@@ -5,7 +5,7 @@ use super::accumulation::{self, Accumulation};
 use super::classes::{Class, ClassIndex, Classes};
 use super::growth::{self, Growth};
 use super::heap::Heap;
-use super::naming::{Expression, expression, is_global, node_text};
+use super::naming::{Expression, expression, node_text};
 use super::places::Place;
 use super::sets::retained_by_sets;
 use crate::snapshot::NodeType;
@@ -117,7 +117,7 @@ fn is_carrier(heap: &Heap, node: NodeIndex) -> bool {
     match graph.node_type(node) {
         Some(NodeType::Synthetic) | None => true,
         Some(NodeType::Hidden) => graph.node_name(node) == "system / NativeContext",
-        Some(NodeType::Object) => heap.is_context(node) || is_global(graph, node),
+        Some(NodeType::Object) => heap.is_context(node) || heap.is_global(node),
         _ => false,
     }
 }

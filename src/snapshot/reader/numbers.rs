@@ -31,10 +31,14 @@ pub fn read_row(
     let mut position = 0;
     let columns = row.len();
     for (column, value) in row.iter_mut().enumerate() {
-        position = skip_blanks(text, position);
         let (number, behind) = read_number(text, position, section)?;
         *value = number;
-        position = skip_blanks(text, behind);
+        position = behind;
+        if let Some(b',') = text.get(position) {
+            position += 1;
+            continue;
+        }
+        position = skip_blanks(text, position);
         match text.get(position) {
             Some(b',') => position += 1,
             Some(b']') if column + 1 == columns => return Ok((AfterRow::Bracket, position + 1)),
@@ -72,17 +76,28 @@ fn wrong(position: usize, byte: u8, expected: &'static str, section: Section) ->
     )
 }
 
-/// The number at `position`, and the position behind it.
+/// The number at `position`, and the position behind it. Blanks may stand before it.
 #[inline]
 fn read_number(text: &[u8], position: usize, section: Section) -> Result<(u64, usize), RowFault> {
-    if let Some(Ok(chunk)) = text.get(position..position + 8).map(<[u8; 8]>::try_from) {
-        let (value, digits) = leading_digits(chunk);
-        if digits > 0 && digits < 8 {
+    let eight_bytes =
+        |position: usize| -> Option<[u8; 8]> { text.get(position..position + 8)?.try_into().ok() };
+    if let Some((value, digits)) = eight_bytes(position).map(leading_digits)
+        && digits > 0
+    {
+        if digits < 8 {
             return Ok((value, position + digits));
         }
+        if let Some((rest, digits)) = eight_bytes(position + 8).map(leading_digits)
+            && digits < 8
+        {
+            let value = value * POWERS_OF_TEN[digits] + rest;
+            return Ok((value, position + 8 + digits));
+        }
     }
-    read_number_by_bytes(text, position, section)
+    read_number_by_bytes(text, skip_blanks(text, position), section)
 }
+
+const POWERS_OF_TEN: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
 /// The value of the digits that eight bytes begin with, and their number.
 #[inline]
