@@ -1,0 +1,38 @@
+"use strict";
+
+// Makes docs/devtools.png: opens a snapshot of the demo in the DevTools of Chromium, at one object of the class that leaks and
+// what keeps it in memory. `npm run demo && node scripts/picture.js [chromium]`
+
+const path = require("node:path");
+const { setTimeout: wait } = require("node:timers/promises");
+const puppeteer = require("puppeteer-core");
+
+const root = path.join(__dirname, "..");
+const snapshot = path.join(root, "demo_snapshot.heapsnapshot");
+const [executablePath = "/usr/bin/chromium"] = process.argv.slice(2);
+
+async function main() {
+  const browser = await puppeteer.launch({
+    executablePath,
+    args: ["--no-sandbox"],
+    defaultViewport: { width: 1200, height: 620 },
+  });
+  try {
+    const page = await browser.newPage();
+    await page.goto("devtools://devtools/bundled/devtools_app.html?panel=heap-profiler");
+    const input = await page.waitForSelector("pierce/input[type=file]");
+    await input.uploadFile(snapshot);
+    await (await page.waitForSelector("::-p-text(demo_snapshot)")).click();
+    const leakingClass = await page.waitForSelector("::-p-text(RenderedPage)", { timeout: 120_000 });
+    await leakingClass.click();
+    await page.keyboard.press("ArrowRight");
+    await wait(2000);
+    await page.keyboard.press("ArrowDown");
+    await wait(4000);
+    await page.screenshot({ path: path.join(root, "docs", "devtools.png") });
+  } finally {
+    await browser.close();
+  }
+}
+
+main();
