@@ -39,6 +39,13 @@ const accepted = [
   "{ timeout: 1 }",
   "{ maxDumps: 0 }",
   "{ cooldown: 0 }",
+  '{ compress: "gzip" }',
+  "{ compress: false }",
+  "{ keep: 3 }",
+  "{ keep: Infinity }",
+  '{ exec: ["cp", "{path}", "/mnt"] }',
+  "{ exec: [] }",
+  "{ redact: true }",
 ];
 for (const options of accepted) {
   test(`watch(${options}) is accepted`, async () => {
@@ -83,6 +90,12 @@ const refused = [
   ["{ prot: 9229 }", "TypeError", "ERR_INVALID_ARG_VALUE", ["prot", "port"]],
   ["75", "TypeError", "ERR_INVALID_ARG_TYPE", ["options", "75", "object"]],
   ["null", "TypeError", "ERR_INVALID_ARG_TYPE", ["options", "null", "object"]],
+  ['{ compress: "zip" }', "TypeError", "ERR_INVALID_ARG_VALUE", ["compress", "gzip"]],
+  ["{ compress: true }", "TypeError", "ERR_INVALID_ARG_TYPE", ["compress", "gzip", "false"]],
+  ["{ keep: 0 }", "RangeError", "ERR_OUT_OF_RANGE", ["keep", "1", "Infinity"]],
+  ['{ exec: "cp {path} /mnt" }', "TypeError", "ERR_INVALID_ARG_TYPE", ["exec", "array"]],
+  ['{ exec: [""] }', "TypeError", "ERR_INVALID_ARG_VALUE", ["exec"]],
+  ['{ redact: "yes" }', "TypeError", "ERR_INVALID_ARG_TYPE", ["redact", "true", "false"]],
 ];
 for (const [options, name, code, words] of refused) {
   test(`watch(${options}) is refused with ${name}, and the message says ${words.join(", ")}`, async () => {
