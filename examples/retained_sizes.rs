@@ -14,12 +14,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         .nth(1)
         .ok_or("usage: retained_sizes <file>")?;
     let start = Instant::now();
-    let graph = reader::read(file.as_ref())?;
+    let mut graph = reader::read(file.as_ref())?;
     let read = start.elapsed();
     let retaining = RetainingEdges::of(&graph);
-    let sizes = shallow::shallow_sizes(&graph);
+    shallow::count_owned_as_own(&mut graph);
     let sized = start.elapsed();
-    let dominators = Dominators::of(&graph, &retaining, &sizes);
+    let dominators = Dominators::of(&graph, &retaining);
     eprintln!(
         "read {read:?}, sizes {:?}, dominators {:?}",
         sized - read,
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for node in graph.nodes() {
         for value in [
             u64::from(dominators.dominator(node)),
-            sizes.get(node),
+            graph.self_size(node),
             dominators.retained(node),
         ] {
             output.write_all(&value.to_ne_bytes())?;

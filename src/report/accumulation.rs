@@ -160,15 +160,13 @@ pub fn count_links(heap: &Heap, classes: &Classes, first: NodeIndex, class: Clas
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::texts::Texts;
     use crate::snapshot::EdgeType;
     use crate::snapshot::reader::sample::Sample;
 
     /// The nodes and bytes of all accumulations of at least a tenth.
     fn found(sample: &Sample) -> Vec<Accumulation> {
         let heap = Heap::of(sample.build());
-        let texts = Texts::of(heap.graph.strings());
-        let classes = Classes::of(&heap.graph, &heap.places, &texts);
+        let classes = Classes::of(&heap);
         find(&heap, &classes, heap.total() / 10)
     }
 

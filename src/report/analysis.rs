@@ -1,5 +1,6 @@
 //! The whole analysis as data: the schema of `--json`, which text and HTML show as well. `docs/analysis.md` documents it.
 
+use super::bits::Bits;
 use super::classes::{Class, ClassIndex, Classes};
 use super::growth::Growth;
 use super::heap::Heap;
@@ -8,7 +9,6 @@ use super::places::Place;
 use super::sentence::sentence;
 use super::sets::{retained_by_sets, sum_outermost, sums_of_retained};
 use super::suspects::{self, Suspect};
-use super::texts::Texts;
 use crate::snapshot::NodeType;
 use crate::snapshot::reader::{EdgeIndex, Graph, NodeIndex};
 use rustc_hash::FxHashMap;
@@ -215,8 +215,7 @@ pub struct PackageReport {
 
 /// Analyses a heap; lists have at most `top` entries.
 pub fn analyze(heap: &Heap, file: &str, damage: Option<String>, top: usize) -> Analysis {
-    let texts = Texts::of(heap.graph.strings());
-    let classes = Classes::of(&heap.graph, &heap.places, &texts);
+    let classes = Classes::of(heap);
     Analysis {
         schema_version: SCHEMA_VERSION,
         file: file.to_owned(),
@@ -224,7 +223,7 @@ pub fn analyze(heap: &Heap, file: &str, damage: Option<String>, top: usize) -> A
         overview: overview(heap, top),
         suspects: suspect_reports(heap, &classes, top),
         classes: histogram(heap, &classes, top),
-        duplicate_strings: duplicate_strings(heap, &texts, top),
+        duplicate_strings: duplicate_strings(heap, top),
         largest_objects: largest_objects(heap, top),
         packages: packages(heap, top),
     }
@@ -232,8 +231,7 @@ pub fn analyze(heap: &Heap, file: &str, damage: Option<String>, top: usize) -> A
 
 /// The suspects alone.
 pub fn suspects(heap: &Heap, top: usize) -> Vec<SuspectReport> {
-    let texts = Texts::of(heap.graph.strings());
-    let classes = Classes::of(&heap.graph, &heap.places, &texts);
+    let classes = Classes::of(heap);
     suspect_reports(heap, &classes, top)
 }
 
@@ -251,7 +249,7 @@ pub fn object_report(heap: &Heap, node: NodeIndex) -> ObjectReport {
         id: heap.graph.id(node),
         name: node_text(&heap.graph, node),
         place: heap.places.of_node(&heap.graph, node),
-        shallow: heap.sizes.get(node),
+        shallow: heap.shallow(node),
         retained: heap.retained(node),
     }
 }
@@ -302,7 +300,7 @@ fn overview(heap: &Heap, top: usize) -> Overview {
             Some(Native) => &mut overview.external,
             Some(_) => &mut overview.objects,
         };
-        *sum += heap.sizes.get(node);
+        *sum += heap.shallow(node);
     }
     let biggest = largest(top_dominators(heap), top, |&node| heap.retained(node));
     overview.biggest_dominators = biggest
@@ -412,16 +410,27 @@ pub fn histogram(heap: &Heap, classes: &Classes, top: usize) -> Vec<ClassReport>
 
 /// Texts of which there are several. V8's files have each text once, cut at 1024 characters, so only strings of the same size
 /// are taken for the same.
-fn duplicate_strings(heap: &Heap, texts: &Texts, top: usize) -> DuplicateStrings {
+fn duplicate_strings(heap: &Heap, top: usize) -> DuplicateStrings {
     let graph = &heap.graph;
+    let strings = || {
+        graph
+            .nodes()
+            .filter(|&node| graph.is(node, NodeType::String))
+    };
+    let text_of = |node: NodeIndex| heap.texts.first(graph.node_name_index(node));
+    // Most texts are there once, which is found out in less memory.
+    let mut seen = Bits::new(graph.strings().len());
+    let mut is_repeated = Bits::new(graph.strings().len());
+    for text in strings().map(text_of) {
+        if (text as usize) < graph.strings().len() && !seen.insert(text) {
+            is_repeated.insert(text);
+        }
+    }
     let mut counts: FxHashMap<(u32, u64), u64> = FxHashMap::default();
-    for node in graph
-        .nodes()
-        .filter(|&node| graph.is(node, NodeType::String))
-    {
-        let text = texts.first(graph.node_name_index(node));
-        let key = (text, graph.self_size(node));
-        *counts.entry(key).or_default() += 1;
+    for node in strings().filter(|&node| is_repeated.contains(text_of(node))) {
+        *counts
+            .entry((text_of(node), heap.shallow(node)))
+            .or_default() += 1;
     }
     counts.retain(|_, count| *count > 1);
     let wasted = |&((_, size), count): &((u32, u64), u64)| size * (count - 1);
@@ -443,14 +452,14 @@ fn duplicate_strings(heap: &Heap, texts: &Texts, top: usize) -> DuplicateStrings
 fn largest_objects(heap: &Heap, top: usize) -> Vec<ObjectReport> {
     let mut found: Vec<NodeIndex> = Vec::new();
     for node in heap.graph.nodes() {
-        if heap.sizes.get(node) > 0 && node != Graph::ROOT {
+        if heap.shallow(node) > 0 && node != Graph::ROOT {
             found.push(node);
             if found.len() > 16 * top.max(64) {
-                found = largest(found, top, |&node| heap.sizes.get(node));
+                found = largest(found, top, |&node| heap.shallow(node));
             }
         }
     }
-    largest(found, top, |&node| heap.sizes.get(node))
+    largest(found, top, |&node| heap.shallow(node))
         .into_iter()
         .map(|node| object_report(heap, node))
         .collect()

@@ -3,7 +3,7 @@
 
 use super::heap::Heap;
 use super::naming::node_text;
-use super::places::{Place, Places};
+use super::places::Place;
 use super::texts::Texts;
 use crate::snapshot::reader::{EdgeName, Graph, Location, NodeIndex};
 use crate::snapshot::{EdgeType, NodeType};
@@ -45,7 +45,8 @@ enum Key {
 
 impl Classes {
     /// Sorts all nodes into classes.
-    pub fn of(graph: &Graph, places: &Places, texts: &Texts) -> Classes {
+    pub fn of(heap: &Heap) -> Classes {
+        let (graph, places, texts) = (&heap.graph, &heap.places, &heap.texts);
         let shapes = Shapes::of(graph, texts);
         let mut indexes: FxHashMap<Key, ClassIndex> = FxHashMap::default();
         let mut classes = Vec::new();
@@ -111,7 +112,7 @@ impl Classes {
         for node in heap.graph.nodes() {
             let (count, shallow) = &mut counts[self.of_node(node) as usize];
             *count += 1;
-            *shallow += heap.sizes.get(node);
+            *shallow += heap.shallow(node);
         }
         counts
     }

@@ -12,7 +12,6 @@ use super::places::Place;
 use super::sentence::{bytes, count};
 use super::sets::sums_of_retained;
 use super::text::with_place;
-use super::texts::Texts;
 use crate::snapshot::EdgeType;
 use crate::snapshot::reader::{EdgeIndex, Graph, NodeIndex};
 use rustc_hash::FxHashMap;
@@ -94,8 +93,7 @@ pub struct HolderGrowth {
 impl Outline {
     /// Outlines a heap.
     pub fn of(heap: &Heap) -> Outline {
-        let texts = Texts::of(heap.graph.strings());
-        let classes = Classes::of(&heap.graph, &heap.places, &texts);
+        let classes = Classes::of(heap);
         let counts = classes.count(heap);
         let retained = sums_of_retained(heap, &classes);
         let mut sums: FxHashMap<ClassKey, ClassSum> = FxHashMap::default();

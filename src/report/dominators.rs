@@ -6,6 +6,7 @@
 //! there: those with no retaining edge at all hang below the root with what they retain, rings of garbage hang there one by
 //! one.
 
+use super::bits::Bits;
 use super::retaining::RetainingEdges;
 use crate::snapshot::reader::{Graph, NodeIndex, Sizes};
 
@@ -17,20 +18,22 @@ pub struct Dominators {
     /// For each node its immediate dominator; the root's is itself.
     dominators: Vec<NodeIndex>,
     /// For each node the bytes that would be free without it.
-    retained: Vec<u64>,
+    retained: Sizes,
 }
 
 impl Dominators {
-    /// Finds all dominators; `sizes` are the bytes of each node alone.
-    pub fn of(graph: &Graph, retaining: &RetainingEdges, sizes: &Sizes) -> Dominators {
+    /// Finds all dominators.
+    pub fn of(graph: &Graph, retaining: &RetainingEdges) -> Dominators {
         let mut first_retainers = count_retainers(graph, retaining);
-        let search = Search::run(graph, retaining, |node| {
+        let Search {
+            numbers,
+            vertices,
+            parents,
+        } = Search::run(graph, retaining, |node| {
             first_retainers[node as usize] == first_retainers[node as usize + 1]
         });
-        let retainers = fill_retainers(graph, retaining, &search.numbers, &mut first_retainers);
-        let Search {
-            vertices, parents, ..
-        } = search;
+        let retainers = fill_retainers(graph, retaining, &numbers, &mut first_retainers);
+        drop(numbers);
         let vertex_retainers = |vertex: usize| {
             let node = vertices[vertex] as usize;
             &retainers[first_retainers[node] as usize..first_retainers[node + 1] as usize]
@@ -43,7 +46,7 @@ impl Dominators {
             dominators[node as usize] = vertices[dominator as usize];
         }
         drop(immediate);
-        let retained = retained_sizes(graph, &vertices, &dominators, sizes);
+        let retained = retained_sizes(graph, &vertices, &dominators);
         Dominators {
             dominators,
             retained,
@@ -59,7 +62,7 @@ impl Dominators {
     /// The bytes that would be free without a node.
     #[inline]
     pub fn retained(&self, node: NodeIndex) -> u64 {
-        self.retained[node as usize]
+        self.retained.get(node)
     }
 
     /// The dominators of a node, from its immediate one to the root.
@@ -248,15 +251,22 @@ impl Forest {
 }
 
 /// Adds up what each node dominates; vertices come behind their dominators.
-fn retained_sizes(
-    graph: &Graph,
-    vertices: &[NodeIndex],
-    dominators: &[NodeIndex],
-    sizes: &Sizes,
-) -> Vec<u64> {
-    let mut retained: Vec<u64> = graph.nodes().map(|node| sizes.get(node)).collect();
+fn retained_sizes(graph: &Graph, vertices: &[NodeIndex], dominators: &[NodeIndex]) -> Sizes {
+    let mut retained = Sizes::zero(graph.node_count());
+    for node in graph.nodes() {
+        retained.set(node, graph.self_size(node));
+    }
+    // Nodes that the search did not reach hang below the root, one by one.
+    let mut is_reached = Bits::new(graph.node_count());
+    for &node in vertices {
+        is_reached.insert(node);
+    }
     for &node in vertices.iter().skip(1).rev() {
-        retained[dominators[node as usize] as usize] += retained[node as usize];
+        let dominator = dominators[node as usize];
+        retained.set(dominator, retained.get(dominator) + retained.get(node));
+    }
+    for node in graph.nodes().filter(|&node| !is_reached.contains(node)) {
+        retained.set(Graph::ROOT, retained.get(Graph::ROOT) + retained.get(node));
     }
     retained
 }
@@ -264,12 +274,12 @@ fn retained_sizes(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::shallow::shallow_sizes;
+    use crate::report::shallow::count_owned_as_own;
     use crate::snapshot::reader::sample::Sample;
     use crate::snapshot::{EdgeType, NodeType};
 
     fn dominators(graph: &Graph) -> Dominators {
-        Dominators::of(graph, &RetainingEdges::of(graph), &shallow_sizes(graph))
+        Dominators::of(graph, &RetainingEdges::of(graph))
     }
 
     /// Objects of ten bytes each, and edges between them; the root is 0.
@@ -393,6 +403,7 @@ mod tests {
         for (node, dominator) in graph.nodes().zip(expected) {
             assert_eq!(found.dominator(node), dominator, "node {node}");
         }
+        assert_eq!(found.retained(0), 50);
     }
 
     #[test]
@@ -407,8 +418,9 @@ mod tests {
         sample.edge(array, EdgeType::Internal, "elements", elements);
         sample.edge(array, EdgeType::Internal, "shared", shared);
         sample.edge(other, EdgeType::Internal, "shared", shared);
-        let sizes = shallow_sizes(&sample.build());
-        let sizes = [array, elements, shared, other].map(|node| sizes.get(node));
+        let mut graph = sample.build();
+        count_owned_as_own(&mut graph);
+        let sizes = [array, elements, shared, other].map(|node| graph.self_size(node));
         assert_eq!(sizes, [96, 0, 40, 16]);
     }
 }

@@ -146,7 +146,7 @@ fn is_mostly_outside(heap: &Heap, owner: NodeIndex) -> bool {
         heap.graph.is(node, NodeType::Native)
             && heap.graph.node_name(node) == "system / JSArrayBufferData"
     });
-    let outside: u64 = data.map(|node| heap.sizes.get(node)).sum();
+    let outside: u64 = data.map(|node| heap.shallow(node)).sum();
     2 * outside > heap.retained(owner)
 }
 

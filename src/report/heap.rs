@@ -5,17 +5,18 @@ use super::naming::is_global;
 use super::paths::Paths;
 use super::places::Places;
 use super::retaining::RetainingEdges;
-use super::shallow::shallow_sizes;
+use super::shallow::count_owned_as_own;
+use super::texts::Texts;
 use super::tree::Tree;
 use crate::snapshot::NodeType;
-use crate::snapshot::reader::{Graph, NodeIndex, Sizes};
+use crate::snapshot::reader::{Graph, NodeIndex};
 
 /// A heap that can be asked.
 pub struct Heap {
-    /// Nodes and edges.
+    /// Nodes and edges; the self sizes are shallow sizes as DevTools counts them.
     pub graph: Graph,
-    /// Bytes of each node alone, as DevTools counts them.
-    pub sizes: Sizes,
+    /// Which strings are the same.
+    pub texts: Texts,
     /// Which edges retain.
     pub retaining: RetainingEdges,
     /// Who dominates whom.
@@ -30,16 +31,18 @@ pub struct Heap {
 
 impl Heap {
     /// Derives everything.
-    pub fn of(graph: Graph) -> Heap {
-        let sizes = shallow_sizes(&graph);
+    pub fn of(mut graph: Graph) -> Heap {
+        // What needs most memory for a moment comes first.
+        let texts = Texts::of(graph.strings());
+        count_owned_as_own(&mut graph);
         let retaining = RetainingEdges::of(&graph);
-        let dominators = Dominators::of(&graph, &retaining, &sizes);
+        let dominators = Dominators::of(&graph, &retaining);
         let tree = Tree::of(&graph, &dominators);
         let paths = Paths::of(&graph, &retaining);
         let places = Places::of(&graph);
         Heap {
             graph,
-            sizes,
+            texts,
             retaining,
             dominators,
             tree,
@@ -51,6 +54,11 @@ impl Heap {
     /// The bytes of all nodes: what the root retains.
     pub fn total(&self) -> u64 {
         self.dominators.retained(Graph::ROOT)
+    }
+
+    /// Bytes of a node alone.
+    pub fn shallow(&self, node: NodeIndex) -> u64 {
+        self.graph.self_size(node)
     }
 
     /// The bytes that would be free without a node.

@@ -3,7 +3,6 @@
 use super::analysis::Analysis;
 use super::classes::Classes;
 use super::heap::Heap;
-use super::texts::Texts;
 use super::treemap::{TreemapBox, boxes};
 use serde::Serialize;
 
@@ -19,8 +18,7 @@ struct Data<'a> {
 
 /// The page.
 pub fn page(heap: &Heap, analysis: &Analysis) -> Result<String, serde_json::Error> {
-    let texts = Texts::of(heap.graph.strings());
-    let classes = Classes::of(&heap.graph, &heap.places, &texts);
+    let classes = Classes::of(heap);
     let data = Data {
         analysis,
         treemap: boxes(heap, &classes),

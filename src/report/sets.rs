@@ -104,7 +104,7 @@ fn retained_by_some_sets(heap: &Heap, classes: &Classes, chosen: &[ClassIndex]) 
         if missing == 0 || missing & REACHED != 0 {
             continue;
         }
-        let size = heap.sizes.get(node);
+        let size = heap.shallow(node);
         while missing != 0 {
             let bit = missing.trailing_zeros() as usize;
             if let Some(retained) = retained.get_mut(bit) {
@@ -119,13 +119,11 @@ fn retained_by_some_sets(heap: &Heap, classes: &Classes, chosen: &[ClassIndex]) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::texts::Texts;
     use crate::snapshot::reader::sample::Sample;
     use crate::snapshot::{EdgeType, NodeType};
 
     fn classes_of(heap: &Heap) -> Classes {
-        let texts = Texts::of(heap.graph.strings());
-        Classes::of(&heap.graph, &heap.places, &texts)
+        Classes::of(heap)
     }
 
     #[test]
@@ -177,11 +175,7 @@ mod tests {
                 }
             }
         }
-        heap.total()
-            - reached
-                .iter()
-                .map(|&node| heap.sizes.get(node))
-                .sum::<u64>()
+        heap.total() - reached.iter().map(|&node| heap.shallow(node)).sum::<u64>()
     }
 
     #[test]

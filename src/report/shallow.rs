@@ -2,27 +2,25 @@
 //! counts as the object's own (`JSHeapSnapshot.calculateShallowSizes` in HeapSnapshot.ts).
 
 use super::retaining::is_document_root;
-use crate::snapshot::reader::{Graph, NodeIndex, Sizes};
+use crate::snapshot::reader::{Graph, NodeIndex};
 use crate::snapshot::{EdgeType, NodeType};
 
 const UNVISITED: NodeIndex = u32::MAX;
 const SEVERAL_OWNERS: NodeIndex = u32::MAX - 1;
 
-/// The shallow sizes of all nodes. They are the file's own if V8 wrote it with its internals exposed.
-pub fn shallow_sizes(graph: &Graph) -> Sizes {
-    let mut sizes = graph.self_sizes().clone();
+/// Makes the self sizes of all nodes their shallow sizes. They are that already if V8 wrote its internals too.
+pub fn count_owned_as_own(graph: &mut Graph) {
     if !has_user_roots(graph) {
-        return sizes;
+        return;
     }
-    let owners = owners(graph);
-    for (node, &owner) in graph.nodes().zip(&owners) {
+    for (node, owner) in graph.nodes().zip(owners(graph)) {
         let is_owned = owner != node && owner != UNVISITED && owner != SEVERAL_OWNERS;
         if is_owned && !graph.is(owner, NodeType::Synthetic) && owner != Graph::ROOT {
+            let sizes = graph.self_sizes_mut();
             sizes.set(owner, sizes.get(owner) + sizes.get(node));
             sizes.set(node, 0);
         }
     }
-    sizes
 }
 
 fn has_user_roots(graph: &Graph) -> bool {

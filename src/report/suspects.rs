@@ -172,7 +172,7 @@ fn accumulated(
             retained: 0,
         });
         entry.count += 1;
-        entry.shallow += heap.sizes.get(node);
+        entry.shallow += heap.shallow(node);
         entry.retained += heap.retained(node);
     }
     let mut accumulated: Vec<Accumulated> = by_class.into_values().collect();

@@ -96,7 +96,7 @@ impl Waiting {
         let (id, name, node, shallow) = match self.content {
             Content::Object(node) => {
                 let id = heap.graph.id(node);
-                (Some(id), name(heap, node), node, heap.sizes.get(node))
+                (Some(id), name(heap, node), node, heap.shallow(node))
             }
             Content::Several {
                 count,
@@ -142,7 +142,7 @@ fn children(heap: &Heap, classes: &Classes, node: NodeIndex) -> Vec<(u64, Conten
                 let (sum, count, shallow, _) = small.entry(class).or_insert((0, 0, 0, child));
                 *sum += retained;
                 *count += 1;
-                *shallow += heap.sizes.get(child);
+                *shallow += heap.shallow(child);
             } else if is_shown(child) {
                 shown.push((retained, Content::Object(child)));
             } else {

@@ -123,9 +123,9 @@ impl Graph {
         self.self_sizes.get(node)
     }
 
-    /// Bytes of every node alone.
-    pub fn self_sizes(&self) -> &Sizes {
-        &self.self_sizes
+    /// Bytes of every node alone, for those who count them otherwise than the file.
+    pub fn self_sizes_mut(&mut self) -> &mut Sizes {
+        &mut self.self_sizes
     }
 
     /// The edges that lead from a node.

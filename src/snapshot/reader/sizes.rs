@@ -12,6 +12,14 @@ pub struct Sizes {
 }
 
 impl Sizes {
+    /// Sizes of so many nodes, all zero.
+    pub fn zero(count: usize) -> Sizes {
+        Sizes {
+            small: vec![0; count],
+            large: FxHashMap::default(),
+        }
+    }
+
     pub(super) fn reserve_exact(&mut self, count: usize) {
         self.small.reserve_exact(count);
     }

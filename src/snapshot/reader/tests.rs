@@ -15,7 +15,7 @@ const FORMATS: [Format; 4] = [
 fn small_snapshot(format: Format) -> Vec<u8> {
     let mut file = Vec::new();
     let mut writer = SnapshotWriter::new(&mut file, format);
-    writer.begin(3, 4).unwrap();
+    writer.begin(3, 4);
     for (node_type, name, id, self_size, edge_count) in [
         (NodeType::Synthetic, 0, 1, 0, 2),
         (NodeType::Object, 1, 3, 32, 2),
@@ -28,18 +28,19 @@ fn small_snapshot(format: Format) -> Vec<u8> {
             self_size,
             edge_count,
         };
-        writer.node(node).unwrap();
+        writer.node(node);
     }
     writer.begin_edges();
-    writer.edge(EdgeType::Property, 3, 1).unwrap();
-    writer.edge(EdgeType::Element, 77, 2).unwrap();
-    writer.edge(EdgeType::Internal, 4, 2).unwrap();
-    writer.edge(EdgeType::Weak, 4, 0).unwrap();
+    writer.edge(EdgeType::Property, 3, 1);
+    writer.edge(EdgeType::Element, 77, 2);
+    writer.edge(EdgeType::Internal, 4, 2);
+    writer.edge(EdgeType::Weak, 4, 0);
     writer.begin_locations();
-    writer.location(1, 9, 11, 4).unwrap();
+    let place = writer.place_text(9, 11, 4);
+    writer.location(1, &place);
     writer.begin_strings();
     for text in ["", "Map", "Grün \"€\" 😀", "cache", "table"] {
-        writer.string(text.encode_utf16()).unwrap();
+        writer.string(text.encode_utf16());
     }
     writer.finish().unwrap();
     file
