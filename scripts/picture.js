@@ -24,8 +24,9 @@ async function main() {
     await input.uploadFile(snapshot);
     await wait(15_000); // The row of the snapshot can be chosen before it is loaded, to no effect.
     await page.mouse.click(80, 140);
-    const leakingClass = await page.waitForSelector("::-p-text(RenderedPage)", { timeout: 120_000 });
-    await leakingClass.click();
+    await page.waitForSelector("::-p-text(RenderedPage)", { timeout: 120_000 });
+    const row = await page.evaluateHandle(elementWith, "RenderedPage");
+    await row.click();
     await page.keyboard.press("ArrowRight");
     await wait(2000);
     await page.keyboard.press("ArrowDown");
@@ -34,6 +35,20 @@ async function main() {
   } finally {
     await browser.close();
   }
+}
+
+/** In the page: the element whose own text this is, in shadow trees too. */
+function elementWith(text) {
+  const isIt = (node) => node.nodeType === Node.TEXT_NODE && node.data.trim() === text;
+  const search = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+      const inside = element.shadowRoot && search(element.shadowRoot);
+      if (inside) return inside;
+      if ([...element.childNodes].some(isIt)) return element;
+    }
+    return null;
+  };
+  return search(document);
 }
 
 main();
