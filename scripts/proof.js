@@ -10,7 +10,7 @@ const path = require("node:path");
 const { parseArgs } = require("node:util");
 const { cache, heapLimit, majors, node } = require("../__test__/support/node-versions");
 const { buildReader } = require("../__test__/support/snapshot");
-const { ADDON, HELPER } = require("../lib/native");
+const { BUILT_HERE } = require("../lib/native");
 const { leaks, methods, rules, runMainJob } = require("../__test__/support/main-job");
 
 const record = path.join(cache, "proof.json");
@@ -19,7 +19,7 @@ const results = path.join(__dirname, "..", "proof", "RESULTS.md");
 /** Names the build of the package that is proved. */
 function build() {
   const hash = createHash("sha256");
-  for (const file of [ADDON, HELPER]) hash.update(fs.readFileSync(file));
+  for (const file of Object.values(BUILT_HERE)) hash.update(fs.readFileSync(file));
   return hash.digest("hex").slice(0, 12);
 }
 

@@ -1,9 +1,13 @@
-//! The commands that read snapshots: `check`, `analyze`, `diff`, `path` and `show`, each in a file of its own.
+//! The commands, each in a file of its own: `take` makes a snapshot, `check`, `analyze`, `diff`, `path` and `show` read some,
+//! and `profile` serves `createCpuProfile`. `dump`, which serves the addon, is in `main.rs`.
 
 mod analyze;
 mod check;
 mod diff;
 mod object;
+mod profile;
+mod progress;
+mod take;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -50,7 +54,9 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
         "check" => check::run,
         "diff" => diff::run,
         "path" => object::run_path,
+        "profile" => profile::run,
         "show" => object::run_show,
+        "take" => take::run,
         _ => return None,
     };
     let outcome = command(lexopt::Parser::from_args(arguments));
@@ -62,7 +68,7 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
 }
 
 /// Writes to standard output. A reader that has seen enough is no error.
-fn print(text: &str) -> Result<(), CommandError> {
+pub fn print(text: &str) -> Result<(), CommandError> {
     use std::io::{ErrorKind, Write};
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),

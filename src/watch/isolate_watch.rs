@@ -166,6 +166,10 @@ impl IsolateWatch {
     }
 
     fn install_near_heap_limit(&self) {
+        // Whoever makes no dump there has no say there.
+        if self.watch().rules.only_on_request {
+            return;
+        }
         if !self.installed_near_heap_limit.replace(true) {
             self.watch().note_recovery();
             self.was_near_heap_limit.set(false);
