@@ -29,13 +29,19 @@ const helpersOf = (process) =>
 /** How many descriptors a process has open. */
 const descriptorsOf = (process) => fs.readdirSync(`/proc/${process}/fd`).length;
 
+// V8 itself takes them from pages that it empties and gives them back, at any collection.
+const PERMISSIONS = new Set(["rd", "wr", "ex"]);
+
 /** The kernel's flags of each mapping of a process, by its address range. */
 function memoryFlagsOf(process) {
   const flags = {};
   let range;
   for (const line of fs.readFileSync(`/proc/${process}/smaps`, "utf8").split("\n")) {
     if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) range = line.split(" ")[0];
-    if (line.startsWith("VmFlags: ")) flags[range] = line.slice("VmFlags: ".length).trim();
+    if (line.startsWith("VmFlags: ")) {
+      const all = line.slice("VmFlags: ".length).trim().split(" ");
+      flags[range] = all.filter((flag) => !PERMISSIONS.has(flag)).join(" ");
+    }
   }
   return flags;
 }

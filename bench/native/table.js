@@ -73,7 +73,8 @@ memory than the machine has. Node 18's takes time by the square of the heap, so 
 
 - CPU: V8's own process; ours is the application's thread, the frozen child and the helper.
 - Goals: CPU at most 1/20 on small objects and the mix and 1/6 on one huge array; wall time at most 1/25 on small objects.
-- Memory: growth of resident memory beyond the heap, as a share of it, and for ours the helper's private memory with it.
+- Memory: growth of resident memory beyond the heap and without pages of files, as a share of the heap, and for ours the
+  helper's private memory with it.
   Goal: 4 % of the heap and 8 MB; "of it allowed" is the share of that.
 - Freeze: how long a copy-on-write dump holds the application's thread, beside a bare clone that copies the same memory.
   Goal: 1.15 times as long + 3 ms; below 0 in "beyond goal" meets it. Shared start: from the trigger to the child's job, goal 2 ms.

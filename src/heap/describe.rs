@@ -158,8 +158,9 @@ impl Describer {
         }
     }
 
-    /// Whether all objects of the map of `object`, which was just described, have the same type and name.
-    pub fn holds_for_map(&self, object: &Object) -> bool {
+    /// Whether all objects of the same [descriptive part](Graph::descriptive_part) as `object`, which was just described,
+    /// have the same type and name.
+    pub fn holds_for_part(&self, object: &Object) -> bool {
         match object.kind() {
             Kind::SeqString
             | Kind::ExternalString
@@ -169,11 +170,10 @@ impl Describer {
             | Kind::Script
             | Kind::Oddball
             | Kind::Map
-            | Kind::JsFunction
             | Kind::JsRegExp
             | Kind::JsGlobalObject
             | Kind::JsGlobalProxy => false,
-            Kind::JsBoundFunction => true,
+            Kind::JsFunction | Kind::JsBoundFunction => true,
             kind if kind.is_js_object() => self.constructor_names.get(object.shape.map).is_some(),
             _ => true,
         }

@@ -110,6 +110,16 @@ impl<'m> Graph<'m> {
         self.object(value.target()?)
     }
 
+    /// What decides how most objects are described: the map, or of a function what all its closures share.
+    #[inline]
+    pub fn descriptive_part(&self, object: &Object) -> Address {
+        let shared = match object.kind() {
+            Kind::JsFunction => object.pointer(self.layout().function.shared),
+            _ => None,
+        };
+        shared.unwrap_or(object.shape.map)
+    }
+
     /// Whether V8 says that objects of the page take no memory: all isolates have them together.
     pub fn is_free(&self, page: &Page) -> bool {
         page.read_only && self.layout().snapshot.read_only_is_free

@@ -23,8 +23,8 @@ pub struct Location {
 pub struct Found {
     /// Where its function stands, if it has one.
     pub location: Option<Location>,
-    /// Whether this holds for all objects of its map.
-    pub holds_for_map: bool,
+    /// Whether this holds for all objects of its [descriptive part](Graph::descriptive_part).
+    pub holds_for_part: bool,
 }
 
 /// Remembers what is dear to find.
@@ -50,13 +50,13 @@ impl Locator {
         };
         Found {
             location: function.and_then(|function| self.of_function(graph, &function)),
-            holds_for_map: false,
+            holds_for_part: object.kind() == Kind::JsFunction,
         }
     }
 
     fn of_constructor<'m>(&mut self, graph: &Graph<'m>, object: &Object<'m>) -> Found {
         let found = graph.constructor_name(object);
-        let holds_for_map = found
+        let holds_for_part = found
             .as_ref()
             .map_or(!object.shape.is_dictionary_map(), |found| {
                 found.holds_for_map
@@ -64,7 +64,7 @@ impl Locator {
         let constructor = found.and_then(|found| found.constructor);
         Found {
             location: constructor.and_then(|constructor| self.of_function(graph, &constructor)),
-            holds_for_map,
+            holds_for_part,
         }
     }
 

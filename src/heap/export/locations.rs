@@ -7,11 +7,11 @@ use crate::heap::object::Object;
 use crate::snapshot::row::Text;
 use std::io::{self, Write};
 
-/// Finds the texts of places; remembers those that all objects of a map have.
+/// Finds the texts of places; remembers those that all objects of a descriptive part have.
 #[derive(Default)]
 struct Places {
     locator: Locator,
-    of_maps: MapCache<Option<Text>>,
+    of_parts: MapCache<Option<Text>>,
 }
 
 impl<'m, W: Write> Export<'_, 'm, W> {
@@ -38,7 +38,8 @@ impl<'m, W: Write> Export<'_, 'm, W> {
 
     #[inline]
     fn place_of(&self, object: &Object<'m>, places: &mut Places) -> Option<Text> {
-        if let Some(place) = places.of_maps.get(object.shape.map) {
+        let part = self.graph.descriptive_part(object);
+        if let Some(place) = places.of_parts.get(part) {
             return *place;
         }
         let found = places.locator.locate(self.graph, object);
@@ -50,8 +51,8 @@ impl<'m, W: Write> Export<'_, 'm, W> {
             } = location;
             self.writer.place_text(script, line, column)
         });
-        if found.holds_for_map {
-            places.of_maps.insert(object.shape.map, place);
+        if found.holds_for_part {
+            places.of_parts.insert(part, place);
         }
         place
     }

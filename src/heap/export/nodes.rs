@@ -39,7 +39,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         self.writer.check()
     }
 
-    /// `texts` are what the nodes of maps begin with.
+    /// `texts` are what the nodes of [descriptive parts](crate::heap::graph::Graph::descriptive_part) begin with.
     #[inline]
     fn node(
         &mut self,
@@ -50,14 +50,12 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         texts: &mut MapCache<Text>,
     ) {
         let is_like_others = self.census.is_unremarkable(rank);
-        let known = texts
-            .get(object.shape.map)
-            .copied()
-            .filter(|_| is_like_others);
+        let part = self.graph.descriptive_part(object);
+        let known = texts.get(part).copied().filter(|_| is_like_others);
         let text = known.unwrap_or_else(|| {
             let text = self.type_and_name_text(rank, object);
-            if is_like_others && self.describer.holds_for_map(object) {
-                texts.insert(object.shape.map, text);
+            if is_like_others && self.describer.holds_for_part(object) {
+                texts.insert(part, text);
             }
             text
         });

@@ -101,7 +101,7 @@ struct Extraction<'x, 'm, S> {
 }
 
 impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, step: &Step<S>) {
         match step {
             Step::Property(offset, label) => {
