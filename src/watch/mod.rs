@@ -34,6 +34,7 @@ pub use isolate_watch::IsolateWatch;
 pub use isolates::{WatchedIsolate, answer_on_this_thread, ask_for_dump};
 pub use memory_left::resident_memory;
 pub use news::{Announce, CompleteDump, News};
+use node_options::NodeOptions;
 use policy::Past;
 pub use policy::{Meanwhile, MemoryLeft, Rules};
 use thread_mark::ThreadMark;
@@ -54,6 +55,7 @@ pub struct Watch {
     pub dump: DumpStage,
     /// What runs in it.
     pub program: Program,
+    has_earlier_callback: bool,
     own_thread: ThreadMark,
     used: AtomicU64,
     external: AtomicU64,
@@ -238,6 +240,7 @@ impl Watch {
             limit: settings.limit,
             threshold: settings.threshold,
             rules: settings.rules,
+            has_earlier_callback: has_earlier_callback(settings.thread, &settings.program),
             program: settings.program,
             collections: Collections::default(),
             dump: DumpStage::default(),
@@ -421,6 +424,13 @@ impl Watch {
 
 /// Node's `threadId` of the main thread.
 const MAIN_THREAD: u32 = 0;
+
+/// Whether Node has installed a near-heap-limit callback before ours: the one that ends a worker, or the one that writes its own
+/// snapshots (`Environment::NearHeapLimitCallback`, since 15.1).
+fn has_earlier_callback(thread: u32, program: &Program) -> bool {
+    let options = NodeOptions::new(&program.node_options, &program.exec_argv);
+    thread != MAIN_THREAD || options.has("heapsnapshot-near-heap-limit")
+}
 
 /// Whether `used` bytes are above `threshold` percent of `limit`.
 fn exceeds(used: u64, limit: u64, threshold: Option<u8>) -> bool {
