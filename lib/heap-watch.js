@@ -8,10 +8,10 @@ const {
   constants: { signals },
 } = require("node:os");
 const { dirname, resolve } = require("node:path");
-const { runInThisContext } = require("node:vm");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
 const { inspectorUrl } = require("./inspector-url");
 const { loadNative } = require("./native");
+const { runProbe } = require("./probe");
 
 // The native method is put to the test when the program has been running for a while: short programs are never bothered.
 const SELF_TEST_AFTER_MS = 3000;
@@ -96,7 +96,7 @@ class HeapWatch {
       method: this.#settings.method,
       helper,
       execArgv: process.execArgv,
-      probe: runInThisContext(addon.selfTestProbe(), "node-oom-heapdump/self-test"),
+      probe: runProbe(addon),
       nodeOptions: process.env.NODE_OPTIONS ?? "",
       nodeVersion: process.versions.node,
       v8Version: process.versions.v8,

@@ -6,7 +6,8 @@
 /// Writes `node-oom-heapdump: <line>` and a newline to standard error.
 ///
 /// Control characters, which a file name may hold, are escaped, so that one message is one line. A reader that takes
-/// nothing for about a second loses the rest of the line; there is nobody left to report that to.
+/// nothing for about a second loses the rest of the line, and the next lines do not wait for it: a process that dies is
+/// not held for each of them. There is nobody left to report that to.
 pub fn tell(line: &str) {
     standard_error::write(to_line(line).as_bytes());
 }
@@ -32,17 +33,26 @@ fn to_line(message: &str) -> String {
 #[cfg(unix)]
 mod standard_error {
     use std::io;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::{Duration, Instant};
 
-    const PATIENCE: Duration = Duration::from_secs(1);
+    pub const PATIENCE: Duration = Duration::from_secs(1);
+
+    /// Whether the last line was not taken.
+    static NOBODY_READS: AtomicBool = AtomicBool::new(false);
 
     pub fn write(line: &[u8]) {
-        write_to(libc::STDERR_FILENO, line);
+        let patience = match NOBODY_READS.load(Ordering::Relaxed) {
+            true => Duration::ZERO,
+            false => PATIENCE,
+        };
+        let taken = write_to(libc::STDERR_FILENO, line, patience);
+        NOBODY_READS.store(!taken, Ordering::Relaxed);
     }
 
-    /// Writes what fits until `PATIENCE` ends; whether all of it fitted is not reported.
-    pub fn write_to(descriptor: libc::c_int, mut rest: &[u8]) {
-        let deadline = Instant::now() + PATIENCE;
+    /// Writes what fits until `patience` ends. Returns whether all of it fitted.
+    pub fn write_to(descriptor: libc::c_int, mut rest: &[u8], patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
         while !rest.is_empty() && wait_for_room(descriptor, deadline) {
             // A blocking pipe that is ready has room for this much; one byte more could wait for ever.
             let piece = &rest[..rest.len().min(libc::PIPE_BUF)];
@@ -51,9 +61,10 @@ mod standard_error {
             match usize::try_from(written) {
                 Ok(count) => rest = &rest[count..],
                 Err(_) if may_succeed_later() => {}
-                Err(_) => return,
+                Err(_) => return false,
             }
         }
+        rest.is_empty()
     }
 
     fn wait_for_room(descriptor: libc::c_int, deadline: Instant) -> bool {
@@ -64,7 +75,7 @@ mod standard_error {
                 events: libc::POLLOUT,
                 revents: 0,
             };
-            // SAFETY: one pollfd, live for the call. The wait is at most `PATIENCE`, so the cast cannot cut it.
+            // SAFETY: one pollfd, live for the call. The wait is at most a second, so the cast cannot cut it.
             let ready = unsafe { libc::poll(&mut poll, 1, left.as_millis() as libc::c_int) };
             if ready >= 0 || !may_succeed_later() {
                 return ready > 0 && poll.revents & libc::POLLOUT != 0;
@@ -104,7 +115,7 @@ mod tests {
 
     #[cfg(unix)]
     mod on_unix {
-        use super::super::standard_error::write_to;
+        use super::super::standard_error::{PATIENCE, write_to};
         use std::io::Read;
         use std::os::fd::AsRawFd;
 
@@ -113,7 +124,11 @@ mod tests {
             let (mut reader, writer) = std::io::pipe().unwrap();
             let more_than_a_pipe_holds = vec![b'x'; 4 << 20];
 
-            write_to(writer.as_raw_fd(), &more_than_a_pipe_holds);
+            assert!(!write_to(
+                writer.as_raw_fd(),
+                &more_than_a_pipe_holds,
+                PATIENCE
+            ));
 
             drop(writer);
             let mut received = Vec::new();
@@ -125,15 +140,19 @@ mod tests {
         fn a_closed_standard_error_is_no_reason_to_panic() {
             let (reader, writer) = std::io::pipe().unwrap();
             drop(reader);
-            write_to(writer.as_raw_fd(), b"nobody reads this");
-            write_to(-1, b"nor this");
+            assert!(!write_to(
+                writer.as_raw_fd(),
+                b"nobody reads this",
+                PATIENCE
+            ));
+            assert!(!write_to(-1, b"nor this", PATIENCE));
         }
 
         #[test]
         fn a_line_arrives_whole() {
             let (mut reader, writer) = std::io::pipe().unwrap();
             let line = vec![b'y'; 3 * libc::PIPE_BUF + 1];
-            write_to(writer.as_raw_fd(), &line);
+            assert!(write_to(writer.as_raw_fd(), &line, PATIENCE));
             drop(writer);
             let mut received = Vec::new();
             reader.read_to_end(&mut received).unwrap();

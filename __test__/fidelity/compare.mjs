@@ -11,6 +11,7 @@ export const normalised = [
   "V8 cuts characters outside of the Basic Multilingual Plane to 16 bits, writes a blank for a null character, and question marks for half a surrogate pair. Ours are right; they are cut for the comparison.",
   "V8 writes elements from 2³¹ on with negative numbers. Ours are right; they are written like that for the comparison.",
   "V8 shows no properties of an ArrayBuffer. Ours are left out.",
+  "V8 calls the code of a builtin by the builtin's name, which no object holds. Ours has no name, as V8's other code; the name is taken away.",
 ];
 
 /** Reads a snapshot into columns with the names resolved. */
@@ -28,7 +29,7 @@ export function readSnapshot(path) {
     const edgeCount = nodes[row + column.edge_count];
     list[index] = {
       type: nodeTypes[0][nodes[row + column.type]],
-      name: texts[nodes[row + column.name]],
+      name: withoutBuiltin(texts[nodes[row + column.name]]),
       id: nodes[row + column.id],
       selfSize: nodes[row + column.self_size],
       firstEdge: edge,
@@ -52,12 +53,21 @@ export function readSnapshot(path) {
 
 /** Marks the nodes that are not compared: the embedder's, and those that nothing but the table of strings leads to. */
 function leaveOut({ list, edgeOf }) {
-  const reached = new Set([list[0]]);
-  for (const node of reached) {
-    if (isStringTable(node)) continue;
-    for (let index = node.firstEdge; index < node.firstEdge + node.edgeCount; index++) reached.add(edgeOf(index).to);
-  }
+  const reached = reach(list[0], edgeOf, () => true);
   for (const node of list) node.isLeftOut = isEmbedder(node) || !reached.has(node);
+}
+
+/** What can be reached from the root by edges of some types, but not by way of the table of strings and the embedder's nodes. */
+function reach(root, edgeOf, follows) {
+  const reached = new Set([root]);
+  for (const node of reached) {
+    if (isStringTable(node) || isEmbedder(node)) continue;
+    for (let index = node.firstEdge; index < node.firstEdge + node.edgeCount; index++) {
+      const { type, to } = edgeOf(index);
+      if (follows(type)) reached.add(to);
+    }
+  }
+  return reached;
 }
 
 /** V8 writes the lowest 16 bits of a character, a blank for a null character, and three question marks for half a pair. */
@@ -70,7 +80,10 @@ const asV8Writes = (text) =>
 /** V8 keeps the number of an element in 32 bits with a sign. */
 const asSigned = (number) => number | 0;
 
-const isEmbedder = (node) => node.type === "native" && node.name.startsWith("Node / ");
+const withoutBuiltin = (name) => (/^\(.+ builtin( code| handle)?\)$/.test(name) ? "" : name);
+/** Node's own nodes; those that Node holds, and V8's for C++ objects, stand at the root as if they were groups of roots. */
+const embedderName = /^(Node \/|C\+\+) /;
+const isEmbedder = ({ type, name }) => (type === "native" || type === "synthetic") && embedderName.test(name);
 const isRoot = (node) => node.type === "synthetic";
 const isStringTable = (node) => isRoot(node) && node.name === "(Internalized strings)";
 const isArrayBuffer = (node) => /^(Shared)?ArrayBuffer$/.test(node.name);
@@ -117,6 +130,34 @@ function groups({ list, edgeOf, locations, width }) {
   return result;
 }
 
+/** All that a snapshot says, counted: each node with its size, each edge with both ends, each place of a function. */
+export function features(path) {
+  const { list, edgeOf, locations, width } = readSnapshot(path);
+  const counts = new Map();
+  const add = (feature) => counts.set(feature, (counts.get(feature) ?? 0) + 1);
+  for (const node of list) {
+    if (node.isLeftOut) continue;
+    add(`${label(node)} ${node.selfSize}`);
+    for (let index = node.firstEdge; index < node.firstEdge + node.edgeCount; index++) {
+      const { type, name, to } = edgeOf(index);
+      if (!to.isLeftOut && !isRoot(node)) add(`${label(node)} --${type} ${withoutNumbers(name)}--> ${label(to)}`);
+    }
+  }
+  for (let index = 0; index < locations.length; index += 4) {
+    const node = list[locations[index] / width];
+    if (!node.isLeftOut) add(`${label(node)} ${locations.slice(index + 1, index + 4)}`);
+  }
+  return counts;
+}
+
+/** How many features two snapshots do not have in common. */
+export function distance(theirs, ours) {
+  let sum = 0;
+  for (const feature of new Set([...theirs.keys(), ...ours.keys()]))
+    sum += Math.abs((theirs.get(feature) ?? 0) - (ours.get(feature) ?? 0));
+  return sum;
+}
+
 /** Agreement of two counted groups, and the keys that differ most. */
 function agreement(theirs = new Map(), ours = new Map()) {
   let smaller = 0;
@@ -132,16 +173,21 @@ function agreement(theirs = new Map(), ours = new Map()) {
   return { ratio: larger === 0 ? 0 : smaller / larger, larger, differences };
 }
 
-/** Writes the snapshot without the edges of the table of strings, which else retains them, and of the embedder's nodes. */
+/**
+ * Writes the snapshot without the edges of the table of strings, which else retains them, of the embedder's nodes, and of
+ * garbage: DevTools takes what only weak edges lead to for roots.
+ */
 function writeWithoutLeftOutEdges(path, target) {
   const file = JSON.parse(readFileSync(path, "utf8"));
   const { list, edgeOf } = readSnapshot(path);
   const { node_fields: fields } = file.snapshot.meta;
+  const held = reach(list[0], edgeOf, (type) => type !== "weak");
   const edges = [];
   list.forEach((node, position) => {
     const before = edges.length;
     for (let index = node.firstEdge; index < node.firstEdge + node.edgeCount; index++) {
-      if (isStringTable(node) || isEmbedder(node) || isEmbedder(edgeOf(index).to)) continue;
+      const { to } = edgeOf(index);
+      if (isStringTable(node) || isEmbedder(node) || isEmbedder(to) || !held.has(node) || !held.has(to)) continue;
       edges.push(file.edges[3 * index], file.edges[3 * index + 1], file.edges[3 * index + 2]);
     }
     file.nodes[position * fields.length + fields.indexOf("edge_count")] = (edges.length - before) / 3;
@@ -151,14 +197,21 @@ function writeWithoutLeftOutEdges(path, target) {
   writeFileSync(target, JSON.stringify(file));
 }
 
-/** The most that an object of each class retains, by DevTools' own engine. */
+/**
+ * What the objects of each class retain, by DevTools' own engine. It keeps classes of one name apart by the place of their
+ * constructors; here they are one.
+ */
 async function retainedSizes(path) {
   const target = `${path}.normalised`;
   writeWithoutLeftOutEdges(path, target);
   const snapshot = await parse(createReadStream(target, "utf8"));
   const aggregates = Object.values(snapshot.aggregatesWithFilter({}));
-  const classes = aggregates.filter(({ name }) => !name.startsWith("Node / "));
-  return { total: snapshot.totalSize, classes: new Map(classes.map(({ name, maxRet }) => [asV8Writes(name), maxRet])) };
+  const classes = new Map();
+  for (const { name, maxRet } of aggregates) {
+    const key = asV8Writes(name);
+    if (key !== "(synthetic)" && !embedderName.test(key)) classes.set(key, (classes.get(key) ?? 0) + maxRet);
+  }
+  return { total: snapshot.totalSize, classes };
 }
 
 const SHARE_OF_HEAP = 0.0001;

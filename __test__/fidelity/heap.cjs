@@ -65,7 +65,7 @@ kept.push(new WeakMap(keys.map((key) => [key, key])));
 kept.push(new WeakSet(keys));
 many((index) => new WeakRef(keys[index]));
 const registry = new FinalizationRegistry(() => {});
-keys.forEach((key, index) => registry.register(key, { held: index }, key));
+keys.forEach((key, index) => registry.register(key, [index], key));
 kept.push(registry);
 
 // Functions of all sorts, some of them at a halt.
@@ -107,6 +107,18 @@ many((index) => {
   }
 });
 
+many((index) => Function("index", "eval('var extended = { index }'); return () => extended")(index));
+if (globalThis.AsyncDisposableStack)
+  many((index) => {
+    const stack = new AsyncDisposableStack();
+    stack.defer(() => new Promise(() => {}));
+    stack.defer(() => {
+      throw { index };
+    });
+    stack.disposeAsync();
+    return stack;
+  });
+
 // Memory outside of the heap.
 many((index) => new Uint8Array(64 + (index % 7)));
 many((index) => new Float64Array(8).fill(index));
@@ -115,11 +127,20 @@ many((index) => new SharedArrayBuffer(16 + index));
 if (ArrayBuffer.prototype.resize) many((index) => new ArrayBuffer(16, { maxByteLength: 64 + index }));
 many((index) => Buffer.from(`buffer ${index}`));
 
+// Prototypes whose properties are listed.
+const parent = { inherited: { by: "child" } };
+const child = Object.assign(Object.create(parent), { own: 1 });
+for (let round = 0; round < 1000; round++) for (const key in child) kept.latest = child[key] ?? child.inherited;
+kept.push(child);
+
 // Values.
 many((index) => BigInt(index) ** 40n);
 many((index) => Symbol(`symbol ${index}`));
 many((index) => new RegExp(`pattern${index}`, "gi"));
 kept.at(-1).forEach((expression) => expression.test("pattern1"));
+const literal = () => /literal (pattern)/g;
+for (let round = 0; round < 1000; round++) literal();
+kept.push(literal);
 many((index) => new Date(index * 1e9));
 many((index) => new Error(`error ${index}`, { cause: { index } }));
 kept.at(-1).forEach((error) => error.stack);
@@ -177,61 +198,20 @@ many((index) => JSON.parse(`{"parsed":[${index},"text ${index}",{"deep":null}]}`
 
 // Modules of code.
 kept.push(import("data:text/javascript,export const exported = { of: 'a module' }; export default class Inner {}"));
-const wasm = Uint8Array.of(
-  0,
-  97,
-  115,
-  109,
-  1,
-  0,
-  0,
-  0,
-  1,
-  7,
-  1,
-  96,
-  2,
-  127,
-  127,
-  1,
-  127,
-  3,
-  2,
-  1,
-  0,
-  5,
-  3,
-  1,
-  0,
-  1,
-  7,
-  7,
-  1,
-  3,
-  97,
-  100,
-  100,
-  0,
-  0,
-  10,
-  9,
-  1,
-  7,
-  0,
-  32,
-  0,
-  32,
-  1,
-  106,
-  11,
+// A function that adds, exported, and three times in a table; a memory.
+const wasm = Buffer.from(
+  "0061736d0100000001070160027f7f017f030201000404017000030503010001" +
+    "0707010361646400000909010041000b030000000a09010700200020016a0b",
+  "hex",
 );
 many(() => new WebAssembly.Instance(new WebAssembly.Module(wasm))).length;
 kept.push(require("node:vm").runInNewContext("({ other: 'realm', list: [{}, {}], f() { return this } })"));
 
 // Code that is compiled by every tier.
+const product = (left, right) => left * right;
 const hot = Array.from({ length: 40 }, (_, index) =>
-  Function("a", "b", `let s = ${index}; for (let i = 0; i < a; i++) s += b.x * i; return s`),
+  Function("a", "b", `let s = ${index}; for (let i = 0; i < a; i++) s += b.f(b.x, i); return s`),
 );
 kept.push(hot);
-for (const compiled of hot) for (let round = 0; round < 300; round++) compiled(300, { x: round });
+for (const compiled of hot) for (let round = 0; round < 300; round++) compiled(300, { x: round, f: product });
 for (let round = 0; round < 20000; round++) keys[round % count].key++;

@@ -1,22 +1,25 @@
 "use strict";
 
 const { totalmem } = require("node:os");
-const { runInThisContext } = require("node:vm");
+const { readOptions } = require("../../lib/options");
+const { runProbe } = require("../../lib/probe");
 
 /** The oracle at that path, armed in this process, whose heap holds every kind of thing from now on. */
 function armedOracle(path) {
   process.env.FIDELITY_COUNT = "3";
   globalThis.kept = require("../fidelity/heap.cjs");
   const addon = require(path);
+  const { files, ...settings } = readOptions({ method: "native" });
   addon.arm({
-    file: "unused.heapsnapshot",
-    port: 9229,
+    ...settings,
+    threshold: undefined,
+    fileOptions: { ...files, program: __filename },
     thread: 0,
-    method: "native",
     helper: process.execPath,
     execArgv: process.execArgv,
-    probe: runInThisContext(addon.selfTestProbe(), "node-oom-heapdump/self-test"),
+    probe: runProbe(addon),
     nodeOptions: "",
+    nodeVersion: process.versions.node,
     v8Version: process.versions.v8,
     memory: totalmem(),
   });

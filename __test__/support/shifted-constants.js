@@ -1,17 +1,22 @@
 "use strict";
 
-// Prints what the oracle finds in a heap that holds every kind of thing: `node --expose-gc shifted-constants.js <addon>`.
-// Output: `{ sizes, unshifted, shifts }`, see src/addon/oracle.rs.
+// Prints what the oracle finds in a heap that holds every kind of thing, and leaves snapshots of it in a folder:
+// `node shifted-constants.js <addon> <folder>`. Output: `{ sizes, shifts }`, see src/addon/oracle.rs.
+const { join } = require("node:path");
+const v8 = require("node:v8");
 const { armedOracle } = require("./armed-oracle");
 
-const addon = armedOracle(process.argv[2]);
+const [, , file, folder] = process.argv;
+const addon = armedOracle(file);
 
 function ask() {
-  gc(); // Whether objects end where others begin is known in a swept heap alone.
+  v8.writeHeapSnapshot(join(folder, "warm.heapsnapshot")); // What the first one creates is there in the second.
   const sizes = addon.compareSizes();
-  const [unshifted] = addon.catchShifts([""]);
-  const shifts = addon.catchShifts(addon.layoutConstants());
-  process.stdout.write(JSON.stringify({ sizes, unshifted, shifts }), () => process.exit());
+  const shifts = addon.catchShifts(["", ...addon.layoutConstants()]);
+  const uncaught = shifts.filter(({ caughtBy }) => caughtBy === undefined).map(({ constant }) => constant);
+  v8.writeHeapSnapshot(join(folder, "v8.heapsnapshot"));
+  addon.writeShifted(uncaught, folder);
+  process.stdout.write(JSON.stringify({ sizes, shifts }), () => process.exit());
 }
 
 setTimeout(ask, 300);

@@ -7,7 +7,7 @@
 const { readFileSync, rmSync, statSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const v8 = require("node:v8");
-const { runInThisContext } = require("node:vm");
+const { runProbe } = require("../../lib/probe");
 const { ADDON, HELPER } = require("./artefacts");
 const shapes = require("./shapes");
 
@@ -26,7 +26,7 @@ function arm() {
     nodeOptions: "",
     v8Version: process.versions.v8,
     memory: require("node:os").totalmem(),
-    probe: runInThisContext(addon.selfTestProbe(), "self-test"),
+    probe: runProbe(addon),
   });
   return addon;
 }

@@ -1,5 +1,7 @@
 //! What the tests ask of the heap reader beside V8 itself. Built with the feature `oracle` only.
 
+use std::path::Path;
+
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 
@@ -39,7 +41,7 @@ pub fn layout_constants() -> Result<Vec<String>> {
 pub struct Shift {
     /// Its name.
     pub constant: String,
-    /// Which check caught it: `self-test`, `sizes`, `ends`, `snapshot`, or none.
+    /// Which check caught it: `stated`, `self-test`, `sizes`, or none.
     pub caught_by: Option<String>,
     /// What that check says.
     pub evidence: Option<String>,
@@ -62,6 +64,12 @@ pub fn catch_shifts(constants: Vec<String>) -> Result<Vec<Shift>> {
         });
         shifts.collect()
     })
+}
+
+/// Writes a snapshot of the same heap with each of these constants shifted into `folder`; an empty name stands for none.
+#[napi]
+pub fn write_shifted(constants: Vec<String>, folder: String) -> Result<()> {
+    with_reader(|_, reader| oracle::write_shifted(reader, &constants, Path::new(&folder)))
 }
 
 /// Reads the heap with so many wrong words, and says what that came to. A crash is an exception.

@@ -2,7 +2,7 @@
 //! descriptors, src/objects/objects-body-descriptors-inl.h. A raw word within a body does no harm: it is no pointer to an object.
 
 use super::layout::kind::Kind;
-use super::layout::{Layout, bits};
+use super::layout::{Layout, WEAK_CONTEXT_SLOTS, bits};
 use super::object::{Object, Shape};
 use super::size::preparse_children;
 use super::tagged::Tagged;
@@ -59,8 +59,6 @@ pub fn weak_slots(layout: &Layout, object: &Object) -> Range<u64> {
                 layout
                     .fields
                     .iter()
-                    .copied()
-                    .flatten()
                     .filter(|field| field.kind == object.kind() && field.weak)
             };
             let first = offsets()
@@ -75,7 +73,9 @@ pub fn weak_slots(layout: &Layout, object: &Object) -> Range<u64> {
         }
         Kind::NativeContext => {
             let end = object.size() - 8;
-            end.saturating_sub(8 * layout.weak.native_context_slots)..end
+            let names = layout.native_context_slots.lines().rev();
+            let weak = names.take_while(|name| WEAK_CONTEXT_SLOTS.contains(name));
+            end.saturating_sub(8 * weak.count() as u64)..end
         }
         Kind::AllocationSite if object.size() > layout.weak.allocation_site_without_link => {
             one(object.size() - 8)

@@ -115,7 +115,7 @@ struct Tags {
 impl Tags {
     fn new(graph: &Graph, names: &mut Names) -> Tags {
         let mut by_kind = vec![Vec::new(); Kind::COUNT];
-        for tag in graph.layout().tags.iter().copied().flatten() {
+        for tag in graph.layout().tags {
             by_kind[tag.kind as usize].push((*tag, names.intern(tag.name)));
         }
         Tags {
@@ -327,11 +327,13 @@ impl Census {
             Some(name) => format!("({what} for {name})"),
             None => format!("(BASELINE {what})"),
         };
-        let names_stream = layout.snapshot.tags_trusted_code;
-        let stream = code
-            .pointer(layout.code.instruction_stream)
-            .filter(|_| names_stream);
-        for (target, what) in [(Some(code.address), "code"), (stream, "instruction stream")] {
+        let stream = graph.instruction_stream(&code);
+        let targets = match layout.snapshot.tags_trusted_code {
+            true => [(Some(code.address), "code"), (stream, "instruction stream")],
+            // What later versions call the stream is the code itself.
+            false => [(stream.or(Some(code.address)), "code"), (None, "")],
+        };
+        for (target, what) in targets {
             let name = names.intern(&text(what));
             self.lend(graph, target, name, None);
             if let Some(lent) = target
@@ -347,8 +349,8 @@ impl Census {
     fn tag_code_metadata(&mut self, graph: &Graph, tags: &Tags, object: &Object) {
         let code = &graph.layout().code;
         let has_metadata = match object.kind() {
-            Kind::Code => object.pointer(code.instruction_stream).is_some(),
-            _ => code.is_in_instruction_stream,
+            Kind::Code => graph.instruction_stream(object).is_some(),
+            _ => code.instruction_stream.is_none(),
         };
         if !has_metadata {
             return;

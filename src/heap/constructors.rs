@@ -96,21 +96,14 @@ impl<'m> Graph<'m> {
 
     /// `GetConstructorHelper`, src/objects/js-objects.cc: from the map, else from the prototypes.
     pub fn constructor_name(&self, object: &Object<'m>) -> Option<ConstructorName<'m>> {
-        if let Some(constructor) = self.constructor_of_map(&object.shape) {
-            if let Some(text) = self.telling_name(&constructor) {
-                return Some(ConstructorName {
-                    text,
-                    constructor: Some(constructor),
-                    holds_for_map: true,
-                });
-            }
-            if let Some(text) = self.template_class_name(&constructor) {
-                return Some(ConstructorName {
-                    text,
-                    constructor: None,
-                    holds_for_map: true,
-                });
-            }
+        if let Some(constructor) = self.constructor_of_map(&object.shape)
+            && let Some(text) = self.telling_name(&constructor)
+        {
+            return Some(ConstructorName {
+                text,
+                constructor: Some(constructor),
+                holds_for_map: true,
+            });
         }
         let mut current = *object;
         for _ in 0..MAX_PROTOTYPES {
@@ -152,13 +145,6 @@ impl<'m> Graph<'m> {
         }
         let constructor = own(self.well_known.constructor_string)?;
         Some((self.telling_name(&constructor)?, Some(constructor)))
-    }
-
-    /// The class name of a function template.
-    fn template_class_name(&self, template: &Object<'m>) -> Option<Address> {
-        let offset = self.layout().function.template_class_name;
-        (template.kind() == Kind::FunctionTemplateInfo)
-            .then(|| self.string_at(template, u64::from(offset)))?
     }
 
     /// The value of an own property that is data, not an accessor.

@@ -2,8 +2,8 @@
 //! it is; it is found by its contents: at the right base the entries of known functions all lead to `Code`. Where each isolate
 //! has its own, the contents would not tell them apart. src/sandbox/js-dispatch-table.h.
 
+use super::layout::DispatchTablePlace;
 use super::layout::kind::Kind;
-use super::layout::{CodeReference, DispatchTablePlace};
 use super::memory::{Address, Content};
 use super::object::{Decoder, Object};
 use super::tagged::Tagged;
@@ -29,9 +29,7 @@ pub struct DispatchTable {
 impl DispatchTable {
     /// Finds the table, and makes sure of it with the help of functions of the native context that is reachable from `isolate`.
     pub fn find(decoder: &Decoder, isolate: Address) -> Option<DispatchTable> {
-        let CodeReference::DispatchHandle { table, .. } = decoder.layout.function.code else {
-            return None;
-        };
+        let table = decoder.layout.function.dispatch?.table;
         let context = native_context(decoder, isolate)?;
         let witnesses: Vec<Object> = (16..context.size())
             .step_by(8)
@@ -66,9 +64,7 @@ impl DispatchTable {
     /// The code of `function`.
     #[inline]
     pub fn code_of(&self, decoder: &Decoder, function: &Object) -> Option<Address> {
-        let CodeReference::DispatchHandle { offset, .. } = decoder.layout.function.code else {
-            return None;
-        };
+        let offset = decoder.layout.function.dispatch?.handle;
         let handle = function.view().half_word(u64::from(offset));
         match self.last.get() {
             Some((last, code)) if last == handle => code,

@@ -48,13 +48,7 @@ impl<'m> Graph<'m> {
     /// What stands in for a function that is not compiled yet.
     pub fn uncompiled_data(&self, shared: &Object<'m>) -> Option<Object<'m>> {
         let function = &self.layout().function;
-        [
-            Some(function.function_data),
-            function.untrusted_function_data,
-        ]
-        .into_iter()
-        .flatten()
-        .find_map(|offset| self.object_in(shared, offset, Kind::UncompiledData))
+        self.object_in(shared, function.function_data, Kind::UncompiledData)
     }
 
     /// The parts of the scope info `object`.

@@ -145,6 +145,11 @@ impl<'m> Graph<'m> {
         })
     }
 
+    /// The instruction stream of what describes machine code; embedded builtins have none.
+    pub fn instruction_stream(&self, code: &Object) -> Option<Address> {
+        code.pointer(self.layout().code.instruction_stream?)
+    }
+
     /// The machine code of a function.
     #[inline]
     pub fn code_in_dispatch_table(&self, function: &Object<'m>) -> Option<Address> {

@@ -3,6 +3,7 @@
 //!
 //! The objects are the value of the script [`PROBE`], which whoever watches an isolate keeps alive by a global handle.
 
+use super::body::weak_slots;
 use super::describe::{Describer, NodeName};
 use super::extract::{AccessorPart, EdgeName, EdgeNames, EdgeSink, Extractor};
 use super::graph::Graph;
@@ -91,9 +92,14 @@ const EXPECTATIONS: &[Expectation] = &[
     expect(&[(Property, "bound"), (Internal, "bound_this"), (Property, "self")], NodeType::String, "bound"),
     expect(&[(Property, "bound"), (Internal, "bound_function")], NodeType::Closure, "selfTestClosure"),
     expect(&[(Property, "bound"), (Shortcut, "bound_argument_0")], NodeType::String, "bound argument"),
+    expect(&[(Property, "shared")], NodeType::Object, "SharedArrayBuffer"),
     expect(&[(Property, "promise"), (Internal, "reactions_or_result")], NodeType::String, "resolved"),
 ];
 
+/// What lib/probe.js says of the probe's script: its name, and where its first character stands.
+const SCRIPT_NAME: &str = "node-oom-heapdump/self-test";
+const LINE_OFFSET: u64 = 1000;
+const COLUMN_OFFSET: u64 = 100;
 /// The length of the probe's array buffer.
 const BUFFER_LENGTH: u64 = 77777;
 
@@ -141,13 +147,23 @@ pub fn self_test(graph: &Graph) -> Result<(), SelfTestError> {
             test.buffer_has_its_length(&probe),
         ),
         (
+            ".probe",
+            test.place_is_right(&probe, &[(Property, "probe")], "function selfTestProbe"),
+        ),
+        (
             ".closure",
-            test.line_is_right(&probe, &[(Property, "closure")], "function selfTestClosure"),
+            test.place_is_right(&probe, &[(Property, "closure")], "function selfTestClosure"),
         ),
         (
             ".generator.function",
-            test.line_is_right(&probe, GENERATOR_FUNCTION, "function* selfTestGenerator"),
+            test.place_is_right(&probe, GENERATOR_FUNCTION, "function* selfTestGenerator"),
         ),
+        (".closure.shared.script", test.script_has_its_name(&probe)),
+        (
+            "the weak slot of .registry",
+            test.registry_is_not_dirty(&probe),
+        ),
+        ("the native context", test.native_contexts_have_all_slots()),
         (
             ".generator.function",
             test.bytecode_has_a_constant_pool(&probe),
@@ -165,36 +181,6 @@ pub fn self_test(graph: &Graph) -> Result<(), SelfTestError> {
 
 /// The path to a function that was run, so that it has bytecode.
 const GENERATOR_FUNCTION: &[Step] = &[(Property, "generator"), (Internal, "function")];
-/// So many objects of a kind are looked at, and so many in all.
-const SAMPLES_OF_A_KIND: u32 = 64;
-const SAMPLES: usize = 1 << 16;
-/// With fewer objects of a kind nothing is said of it: one may be the last of its page.
-const MIN_SAMPLES: u32 = 3;
-/// Larger objects may have a page of their own.
-const MAX_SAMPLE_SIZE: u64 = 64 * 1024;
-
-/// Whether most objects of each kind whose size varies are followed by an object: it shows a wrong size without asking V8.
-/// No part of [`self_test`]: between a collection and the sweeping of its garbage it does not hold.
-pub fn objects_end_where_others_begin(graph: &Graph) -> bool {
-    let mut followed = [(0u32, 0u32); Kind::COUNT];
-    // A hole is larger than what is mapped of it.
-    let varies =
-        |object: &Object| object.shape.instance_size_in_words == 0 && object.kind() != Kind::Hole;
-    let objects = graph.objects().flatten().filter(varies);
-    for object in objects.take(SAMPLES) {
-        let Some((holds, total)) = followed.get_mut(object.kind() as usize) else {
-            continue;
-        };
-        if *total < SAMPLES_OF_A_KIND && object.size() < MAX_SAMPLE_SIZE {
-            *total += 1;
-            *holds += u32::from(graph.object(object.address + object.size()).is_some());
-        }
-    }
-    followed
-        .iter()
-        .all(|&(holds, total)| total < MIN_SAMPLES || 2 * holds >= total)
-}
-
 struct SelfTest<'x, 'm> {
     graph: &'x Graph<'m>,
     names: Names,
@@ -351,13 +337,52 @@ impl<'m> SelfTest<'_, 'm> {
         is_readable && buffer.view().word(u64::from(layout.byte_length)) == BUFFER_LENGTH
     }
 
-    /// Whether the function's place is the line of the probe that `text` is in.
-    fn line_is_right(&mut self, probe: &Object<'m>, path: &[Step], text: &str) -> bool {
+    /// Whether the function's place is where `text` ends in the probe: a function starts with its parameters.
+    fn place_is_right(&mut self, probe: &Object<'m>, path: &[Step], text: &str) -> bool {
         let function = self.follow(probe, path);
         let location =
             function.and_then(|function| Locator::default().locate(self.graph, &function).location);
-        let line = PROBE.lines().position(|line| line.contains(text));
-        location.is_some_and(|location| Some(location.line as usize) == line && location.script > 0)
+        let mut places = PROBE.lines().enumerate().filter_map(|(line, content)| {
+            let column = content.find(text)? + text.len();
+            Some((line as u64, column as u64))
+        });
+        let Some(((line, column), location)) = places.next().zip(location) else {
+            return false;
+        };
+        let first_column = if line == 0 { COLUMN_OFFSET } else { 0 };
+        location.script > 0
+            && location.line == LINE_OFFSET + line
+            && location.column == first_column + column
+    }
+
+    fn script_has_its_name(&mut self, probe: &Object<'m>) -> bool {
+        let layout = &self.graph.layout().function;
+        let mut script = || {
+            let closure = self.follow(probe, &[(Property, "closure")])?;
+            let shared =
+                (self.graph).object_in(&closure, layout.shared, Kind::SharedFunctionInfo)?;
+            self.graph.object_in(&shared, layout.script, Kind::Script)
+        };
+        script().is_some_and(|script| {
+            self.is_expected(&script, &expect(&[], NodeType::Code, SCRIPT_NAME))
+        })
+    }
+
+    /// Nothing that the registry watches has died yet, so its link of the dirty ones is `undefined`.
+    fn registry_is_not_dirty(&mut self, probe: &Object<'m>) -> bool {
+        let registry = self.follow(probe, &[(Property, "registry")]);
+        registry.is_some_and(|registry| {
+            let link = weak_slots(self.graph.layout(), &registry).start;
+            registry.tagged(link).strong() == Some(self.graph.well_known.undefined)
+        })
+    }
+
+    /// Whether each native context has as many slots as the layout has names for.
+    fn native_contexts_have_all_slots(&self) -> bool {
+        let names = self.graph.layout().native_context_slots.lines().count();
+        let contexts = self.graph.native_contexts.iter();
+        let mut contexts = contexts.filter_map(|&context| self.graph.object(context));
+        contexts.all(|context| context.tagged(8).length() == names as u64)
     }
 
     fn bytecode_has_a_constant_pool(&mut self, probe: &Object<'m>) -> bool {

@@ -1,6 +1,7 @@
-// The objects that the heap reader reads back before it is trusted; self_test.rs says what it must find in them. Their values
-// differ wherever a shifted offset could find an equal one. Run as a script, whose value they are.
-(() => {
+(function selfTestProbe() {
+  // The objects that the heap reader reads back before it is trusted; self_test.rs says what it must find in them. Their
+  // values differ wherever a shifted offset could find an equal one. Run as a script, whose value they are; the first
+  // function stands in the first line, where the column is counted from the script's.
   "use strict";
   class SelfTestBase { #hidden = ["private value"]; reveal() { return this.#hidden; } }
   class SelfTestClass extends SelfTestBase { field = { of: "instance" }; }
@@ -22,7 +23,11 @@
   inferred.SelfTestInferred = function () {};
   const many = {};
   for (const name of "abcdefghijklmnopqrstuvwxyz") many[name] = { letter: name };
+  function Nameless() {}
+  Nameless.prototype = Object.create(null);
   return {
+    probe: selfTestProbe, registry: new FinalizationRegistry(selfTestClosure),
+    shared: Reflect.construct(SharedArrayBuffer, [8], Nameless),
     text: "self-test text", mapped: new SelfTestMapped(), wide: "Größe → ∞", instance: new SelfTestClass(), closure: selfTestClosure, slow, sparse,
     list: ["zero", { one: 1 }, "two"], accessors, pattern: /self-test/g, bytes, generator, many,
     map: new Map([[key, "map value"]]), weakMap: new WeakMap([[key, { held: "weakly" }]]), weakRef: new WeakRef(key),

@@ -79,7 +79,7 @@ pub fn size_in_bytes(decoder: &Decoder, shape: &Shape, object: View) -> Option<u
         Kind::BigInt => ARRAY_HEADER + 8 * (raw_length() >> 1),
         Kind::CoverageInfo | Kind::DoubleStringCache => ARRAY_HEADER + 16 * raw_length(),
         Kind::WasmDispatchTable => {
-            let (header, entry) = sizes.wasm_dispatch_table;
+            let (header, entry) = sizes.wasm_dispatch_table?;
             header + entry * u64::from(object.half_word(12))
         }
         Kind::WasmDispatchTableForImports => ARRAY_HEADER + 8 + 16 * raw_length(),
@@ -284,7 +284,7 @@ impl<'m> ScopeInfo<'m> {
             1,
         );
         size += slots(
-            layout.has_unused_parameter_bits && self.scope_type() == layout.function_scope,
+            layout.scope_with_unused_parameter_bits == Some(self.scope_type()),
             1,
         );
         size

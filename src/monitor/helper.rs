@@ -11,6 +11,7 @@ use crate::summary::DumpMetadata;
 /// A helper that is ready to be started: its command lines stand, so that little is left to do when memory is short.
 pub struct Helper {
     executable: PathBuf,
+    file: PathBuf,
     from_frozen_child: Command,
     from_inspector: Command,
     may_ask_inspector: bool,
@@ -29,13 +30,17 @@ pub enum HelperError {
     },
     /// It ended without an answer.
     #[error(
-        "no heap snapshot: the helper (process {process}) ended before the snapshot was complete ({how})"
+        "no heap snapshot: the helper (process {process}) ended before the snapshot was complete ({how}); remove what it \
+         may have left beside {}, ending in .part",
+        file.display()
     )]
     Ended {
         /// Its process id.
         process: u32,
         /// Its exit status, in words.
         how: String,
+        /// The file that it should write.
+        file: PathBuf,
     },
     /// The isolate's thread has ended before the helper was started.
     #[error("no heap snapshot: the worker has ended before its dump could begin")]
@@ -93,6 +98,7 @@ impl Helper {
         };
         Self {
             executable: executable.to_owned(),
+            file: file.to_owned(),
             from_frozen_child: command(Source::FrozenChild),
             from_inspector: command(Source::Inspector(inspector.clone())),
             may_ask_inspector,
@@ -109,7 +115,12 @@ impl Helper {
     /// # Errors
     /// [`HelperError::Start`].
     pub fn start(&mut self, frames: PipeReader) -> Result<RunningHelper, HelperError> {
-        spawn(&self.executable, &mut self.from_frozen_child, frames.into())
+        spawn(
+            &self.executable,
+            &mut self.from_frozen_child,
+            &self.file,
+            frames.into(),
+        )
     }
 
     /// Starts it for the inspector, and tells it `metadata`.
@@ -119,9 +130,19 @@ impl Helper {
     pub fn ask_inspector(&mut self, metadata: &DumpMetadata) -> Result<RunningHelper, HelperError> {
         // Without descriptors for a pipe the dump goes on, and its summary knows less.
         let Ok((input, output)) = io::pipe() else {
-            return spawn(&self.executable, &mut self.from_inspector, Stdio::null());
+            return spawn(
+                &self.executable,
+                &mut self.from_inspector,
+                &self.file,
+                Stdio::null(),
+            );
         };
-        let helper = spawn(&self.executable, &mut self.from_inspector, input.into())?;
+        let helper = spawn(
+            &self.executable,
+            &mut self.from_inspector,
+            &self.file,
+            input.into(),
+        )?;
         // A helper that is gone does not read it, and is reported where it is waited for.
         let _ = FrameWriter::new(output).metadata(metadata);
         Ok(helper)
@@ -131,6 +152,7 @@ impl Helper {
 fn spawn(
     executable: &Path,
     command: &mut Command,
+    file: &Path,
     input: Stdio,
 ) -> Result<RunningHelper, HelperError> {
     let spawned = command.stdin(input).stderr(standard_error()).spawn();
@@ -145,7 +167,11 @@ fn spawn(
         .stdout
         .take()
         .ok_or_else(|| failed(io::Error::other("its output is not connected")))?;
-    Ok(RunningHelper { child, answers })
+    Ok(RunningHelper {
+        child,
+        answers,
+        file: file.to_owned(),
+    })
 }
 
 /// Only what `posix_spawn` can do is asked for: a fork would copy Node's page tables.
@@ -186,6 +212,7 @@ pub struct Snapshot {
 pub struct RunningHelper {
     child: Child,
     answers: ChildStdout,
+    file: PathBuf,
 }
 
 impl RunningHelper {
@@ -222,6 +249,10 @@ impl RunningHelper {
             // An application that waits for any child may have reaped it before us.
             Err(error) => error.to_string(),
         };
-        verdict.unwrap_or(Err(HelperError::Ended { process, how }))
+        verdict.unwrap_or(Err(HelperError::Ended {
+            process,
+            how,
+            file: self.file,
+        }))
     }
 }

@@ -2,10 +2,10 @@
 //! to a frozen child, since a wrong constant may crash it. Built with the feature `oracle` only, for the tests.
 
 use std::fs::File;
-use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -16,12 +16,13 @@ use super::{HeapReader, image};
 use crate::freeze::{self, Child, Failure, Terms, Way};
 use crate::heap::graph::Graph;
 use crate::heap::layout::kind::Kind;
-use crate::heap::layout::{Layout, constants};
+use crate::heap::layout::{Layout, constants, debug_constants};
 use crate::heap::memory::Memory;
 use crate::heap::object::Object;
 use crate::heap::page_numbers::{PageNumbers, SLOTS};
-use crate::heap::self_test::{objects_end_where_others_begin, self_test};
-use crate::heap::write_snapshot;
+use crate::heap::self_test::self_test;
+use crate::heap::{HeapError, write_snapshot};
+use crate::v8;
 
 /// A wrong constant may send the reader a long way.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -126,7 +127,7 @@ fn differing_sizes(graph: &Graph, v8: SizeFromMap) -> Vec<String> {
 
 /// What tells that a constant is wrong.
 pub struct Caught {
-    /// `self-test`, `sizes`, `ends` or `snapshot`.
+    /// `stated`, `self-test` or `sizes`.
     pub by: String,
     /// What it says.
     pub how: String,
@@ -138,8 +139,20 @@ pub fn constants(reader: &HeapReader) -> Vec<String> {
     shifted.map(|(name, _)| name).collect()
 }
 
-/// Reads the heap with the constant called `name` shifted, or as it is if the name is empty, and says which check catches it.
-/// A crash counts as caught by the self-test, which runs in a frozen child for that reason.
+/// The layout with the constant called `name` shifted, or as it is if the name is empty.
+fn shifted(reader: &HeapReader, name: &str) -> Result<&'static Layout, String> {
+    if name.is_empty() {
+        return Ok(reader.layout);
+    }
+    let mut shifted = constants::shifted(reader.layout).into_iter();
+    let found = shifted.find(|(constant, _)| constant == name);
+    let (_, layout) = found.ok_or_else(|| format!("no constant is called {name}"))?;
+    Ok(Box::leak(Box::new(layout)))
+}
+
+/// Asks with the constant called `name` shifted, or as it is if the name is empty, what the reader asks of itself before it
+/// is trusted, and V8 for the sizes of all objects. A crash counts as caught by the self-test, which runs in a frozen child
+/// for that reason.
 ///
 /// # Errors
 /// There is no constant of that name, or no frozen child.
@@ -148,26 +161,23 @@ pub fn catch_shift(
     v8: SizeFromMap,
     name: &str,
 ) -> Result<Option<Caught>, String> {
-    let mut shifted = constants::shifted(reader.layout).into_iter();
-    let layout: &'static Layout = if name.is_empty() {
-        reader.layout
-    } else {
-        let found = shifted.find(|(constant, _)| constant == name);
-        let (_, layout) = found.ok_or_else(|| format!("no constant is called {name}"))?;
-        Box::leak(Box::new(layout))
-    };
+    let layout = shifted(reader, name)?;
     let caught = |by: &str, how: &str| {
-        Some(Caught {
+        Ok(Some(Caught {
             by: by.to_owned(),
             how: how.to_owned(),
-        })
+        }))
     };
+    if let Err(disagreement) = debug_constants::check(layout, v8::debug_constants()) {
+        return caught("stated", &disagreement.to_string());
+    }
     match ask(&|memory| look_through(reader, layout, memory, v8)) {
-        Ok(answer) => Ok(answer
-            .split_once('\t')
-            .and_then(|(by, how)| caught(by, how))),
+        Ok(answer) => match answer.split_once('\t') {
+            Some((by, how)) => caught(by, how),
+            None => Ok(None),
+        },
         Err(failure @ (Failure::Crashed { .. } | Failure::OutOfMemory | Failure::TimedOut)) => {
-            Ok(caught("self-test", &failure.to_string()))
+            caught("self-test", &failure.to_string())
         }
         Err(failure) => Err(failure.to_string()),
     }
@@ -187,43 +197,38 @@ fn look_through(
     if let Err(error) = self_test(&graph) {
         return format!("self-test\t{error}");
     }
-    if let Some(first) = differing_sizes(&graph, v8).first() {
-        return format!("sizes\t{first}");
-    }
-    if !objects_end_where_others_begin(&graph) {
-        return "ends\tobjects do not end where others begin".to_owned();
-    }
-    drop(graph);
-    let [shifted, right] =
-        [layout, reader.layout].map(|layout| snapshot_digest(reader, layout, memory));
-    if shifted != right {
-        return "snapshot\tthe snapshot is another".to_owned();
-    }
-    String::new()
-}
-
-/// A snapshot for comparison alone.
-struct Digest(DefaultHasher);
-
-impl Write for Digest {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    match differing_sizes(&graph, v8).first() {
+        Some(first) => format!("sizes\t{first}"),
+        None => String::new(),
     }
 }
 
-fn snapshot_digest(reader: &HeapReader, layout: &'static Layout, memory: &Memory) -> Option<u64> {
-    let slots: Vec<AtomicU64> = std::iter::repeat_with(AtomicU64::default)
-        .take(SLOTS)
-        .collect();
-    let mut digest = Digest(DefaultHasher::new());
-    let numbers = PageNumbers::in_slots(&slots);
-    write_snapshot(memory, reader.isolate, layout, numbers, &mut digest).ok()?;
-    Some(digest.0.finish())
+/// Writes a snapshot with each of these constants shifted to `<folder>/<constant>.heapsnapshot`, all of the very same heap.
+/// An empty name stands for none. None of them may be one that [`catch_shift`] catches.
+///
+/// # Errors
+/// There is no constant of such a name, no frozen child, or a file cannot be written.
+pub fn write_shifted(reader: &HeapReader, names: &[String], folder: &Path) -> Result<(), String> {
+    let layouts: Result<Vec<_>, _> = names.iter().map(|name| shifted(reader, name)).collect();
+    let layouts = layouts?;
+    let answer = ask(&|memory| {
+        let mut layouts = names.iter().zip(&layouts);
+        let written = layouts.try_for_each(|(name, layout)| {
+            let file = File::create(folder.join(format!("{name}.heapsnapshot")));
+            let slots: Vec<AtomicU64> = std::iter::repeat_with(AtomicU64::default)
+                .take(SLOTS)
+                .collect();
+            let numbers = PageNumbers::in_slots(&slots);
+            let file = file.map_err(HeapError::Write)?;
+            write_snapshot(memory, reader.isolate, layout, numbers, file).map(drop)
+        });
+        written.map_or_else(|error| error.to_string(), |()| String::new())
+    });
+    match answer {
+        Ok(answer) if answer.is_empty() => Ok(()),
+        Ok(answer) => Err(answer),
+        Err(failure) => Err(failure.to_string()),
+    }
 }
 
 /// Freezes the process and has the child answer with a text.

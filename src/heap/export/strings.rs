@@ -191,7 +191,8 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         Ok(())
     }
 
-    /// The name of the edges of an ephemeron, in the very form that DevTools takes apart.
+    /// The name of the edges of an ephemeron, in the very form that DevTools takes apart to let the key alone retain the value:
+    /// any number, then the pair. V8 numbers the edges of key and of table; one number for both makes it one string.
     pub(super) fn pair_text(
         &mut self,
         pair: EphemeronPair,
@@ -201,7 +202,7 @@ impl<'m, W: Write> Export<'_, 'm, W> {
         let (value, value_id) = self.name_and_id(pair.value, page_numbers);
         let (_, table_id) = self.name_and_id(pair.table, page_numbers);
         format!(
-            "part of key ({key} @{key_id}) -> value ({value} @{value_id}) pair in WeakMap (table @{table_id})"
+            "1 / part of key ({key} @{key_id}) -> value ({value} @{value_id}) pair in WeakMap (table @{table_id})"
         )
     }
 

@@ -7,19 +7,13 @@ pub const CODE_KIND_MASK: u32 = 15;
 
 impl<S: EdgeSink> Extraction<'_, '_, S> {
     pub(super) fn code(&mut self) {
-        let code = &self.graph.layout().code;
-        if self
-            .object
-            .tagged(u64::from(code.instruction_stream))
-            .strong()
-            .is_some()
-        {
+        if self.graph.instruction_stream(self.object).is_some() {
             self.code_metadata();
         }
     }
 
     pub(super) fn instruction_stream(&mut self) {
-        if self.graph.layout().code.is_in_instruction_stream {
+        if self.graph.layout().code.instruction_stream.is_none() {
             self.code_metadata();
         }
     }

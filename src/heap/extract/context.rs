@@ -11,6 +11,8 @@ use crate::heap::size::ScopeInfo;
 use crate::snapshot::EdgeType;
 
 const CONTEXT_SLOTS: u64 = 16;
+/// The scope info and the previous context.
+const SLOTS_OF_ALL_CONTEXTS: usize = 2;
 
 impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
     pub(super) fn context(&mut self) {
@@ -33,7 +35,6 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         self.internal(self.names.scope_info, CONTEXT_SLOTS);
         self.internal(self.names.previous, CONTEXT_SLOTS + 8);
         if is_native {
-            self.internal(self.names.native_context_extension, CONTEXT_SLOTS + 16);
             self.native_context_slots();
         } else if has_extension {
             self.internal(self.names.extension, CONTEXT_SLOTS + 16);
@@ -97,21 +98,17 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         }
     }
 
+    /// All slots by name but the last, the link of all contexts.
     fn native_context_slots(&mut self) {
+        let names = &self.names.native_context_slots;
         let weak = weak_slots(self.graph.layout(), self.object);
-        for offset in (CONTEXT_SLOTS + 24..weak.start).step_by(8) {
-            let Some(target) = self
-                .object
-                .tagged(offset)
-                .target()
-                .filter(|&target| self.is_essential(target))
-            else {
-                continue;
-            };
-            let slot = ((offset - CONTEXT_SLOTS) / 8) as u32;
-            self.sink
-                .edge(EdgeType::Internal, EdgeName::Decimal(slot), target);
-            self.visited.add(offset);
+        let slots = (CONTEXT_SLOTS..weak.end - 8).step_by(8).zip(names);
+        for (offset, &name) in slots.skip(SLOTS_OF_ALL_CONTEXTS) {
+            if weak.contains(&offset) {
+                self.weak(name, offset);
+            } else {
+                self.internal(name, offset);
+            }
         }
     }
 

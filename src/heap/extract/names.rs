@@ -12,7 +12,7 @@ pub struct EdgeNames {
     pub(super) scope_info: NameId,
     pub(super) previous: NameId,
     pub(super) extension: NameId,
-    pub(super) native_context_extension: NameId,
+    pub(super) native_context_slots: Vec<NameId>,
     pub(super) transition: NameId,
     pub(super) transitions: NameId,
     pub(super) prototype_info: NameId,
@@ -39,7 +39,7 @@ impl EdgeNames {
     /// The names of the edges of this version.
     pub fn new(names: &mut Names, layout: &Layout) -> EdgeNames {
         let mut fields = vec![Vec::new(); Kind::COUNT];
-        for field in layout.fields.iter().copied().flatten() {
+        for field in layout.fields {
             fields[field.kind as usize].push((*field, names.intern(field.name)));
         }
         EdgeNames {
@@ -49,7 +49,11 @@ impl EdgeNames {
             scope_info: names.intern("scope_info"),
             previous: names.intern("previous"),
             extension: names.intern("extension"),
-            native_context_extension: names.intern(layout.snapshot.native_context_extension),
+            native_context_slots: layout
+                .native_context_slots
+                .lines()
+                .map(|name| names.intern(name))
+                .collect(),
             transition: names.intern("transition"),
             transitions: names.intern("transitions"),
             prototype_info: names.intern("prototype_info"),

@@ -6,9 +6,7 @@
 
 use super::instance_types::{ABSENT, COLUMNS, ROWS};
 use super::kind::Kind::{self, *};
-use super::{
-    CodeReference, FIRST_API_OBJECT, FIRST_NONSTRING, InstructionStreamSize, Layout, bits,
-};
+use super::{FIRST_API_OBJECT, FIRST_NONSTRING, InstructionStreamSize, Layout, bits};
 
 /// What the name of every such symbol starts with.
 pub const PREFIX: &str = "v8dbg_";
@@ -207,7 +205,6 @@ fn offsets_of(layout: &Layout) -> Vec<Constant> {
         Constant("class_SharedFunctionInfo__script_or_debug_info", &["HeapObject"], offset(function.script)),
         Constant("class_SharedFunctionInfo__script", &["Tagged_HeapObject_"], offset(function.script)),
         Constant("class_SharedFunctionInfo__raw_script", &["Tagged_Object_"], offset(function.script)),
-        Constant("class_SharedFunctionInfo__raw_function_token_offset", &["int16_t"], offset(function.function_token_offset)),
         Constant("class_UncompiledData__start_position", &["int32_t"], offset(function.uncompiled_start_position)),
         Constant("class_UncompiledData__inferred_name", &["String"], offset(function.uncompiled_inferred_name)),
 
@@ -216,7 +213,6 @@ fn offsets_of(layout: &Layout) -> Vec<Constant> {
 
         Constant("class_Script__source", &["Object"], offset(script.source)),
         Constant("class_Script__name", &["Object"], offset(script.name)),
-        Constant("class_Script__line_ends", &["Object"], offset(script.line_ends)),
 
         Constant("class_JSArrayBuffer__byte_length", &["size_t"], offset(buffer.byte_length)),
         Constant("class_JSArrayBuffer__backing_store", &["uintptr_t"], offset(buffer.backing_store)),
@@ -241,7 +237,6 @@ fn code_constants(layout: &Layout) -> Vec<Constant> {
         Constant("class_Code__source_position_table", &["ByteArray"], i32::from(code.position_table)),
         Constant("class_Code__bytecode_offset_table", &["ByteArray"], i32::from(code.position_table)),
         Constant("class_Code__flags", &["uint32_t"], i32::from(code.flags)),
-        Constant("class_Code__instruction_stream", &["Tagged_InstructionStream_"], i32::from(code.instruction_stream)),
     ];
     match sizes.instruction_stream {
         InstructionStreamSize::Inside { instruction_size, header, .. } => constants.extend([
@@ -261,17 +256,6 @@ fn code_constants(layout: &Layout) -> Vec<Constant> {
 
 /// What only some versions have.
 fn optional_constants(layout: &Layout) -> Vec<Constant> {
-    let code = match layout.function.code {
-        CodeReference::Slot(offset) => Some(offset),
-        CodeReference::DispatchHandle { .. } => None,
-    };
-    let code = code.map(|offset| {
-        Constant(
-            "class_JSFunction__code",
-            &["CodeT", "Tagged_Code_"],
-            i32::from(offset),
-        )
-    });
     let link = layout.weak.next_code_link.map(|offset| {
         Constant(
             "class_CodeDataContainer__next_code_link",
@@ -279,21 +263,24 @@ fn optional_constants(layout: &Layout) -> Vec<Constant> {
             i32::from(offset),
         )
     });
-    let first_embedder_slot = layout
-        .tags
-        .into_iter()
-        .flatten()
-        .find(|tag| tag.kind == NativeContext)
-        .map(|tag| {
-            Constant(
-                "native_context_embedder_data_offset",
-                &[],
-                i32::from(tag.offset),
-            )
-        });
-    code.into_iter()
-        .chain(link)
-        .chain(first_embedder_slot)
+    let mut slots = layout.native_context_slots.lines();
+    let embedder_data = slots.position(|name| name == "embedder_data").map(|slot| {
+        Constant(
+            "native_context_embedder_data_offset",
+            &[],
+            16 + 8 * slot as i32,
+        )
+    });
+    let stream = layout.code.instruction_stream.map(|offset| {
+        Constant(
+            "class_Code__instruction_stream",
+            &["Tagged_InstructionStream_"],
+            i32::from(offset),
+        )
+    });
+    link.into_iter()
+        .chain(embedder_data)
+        .chain(stream)
         .collect()
 }
 
@@ -332,7 +319,7 @@ const FIELD_CONSTANTS: &[FieldConstant] = &[
 /// Edges with names.
 fn field_constants(layout: &Layout) -> Vec<Constant> {
     let offset_of = |kind, name| {
-        let mut fields = layout.fields.into_iter().flatten();
+        let mut fields = layout.fields.iter();
         let field = fields.find(|field| field.kind == kind && field.name == name)?;
         Some(i32::from(field.offset))
     };

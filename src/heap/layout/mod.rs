@@ -26,6 +26,8 @@ pub struct Layout {
     pub version: (u32, u32),
     /// The names of the isolate's root table, one a line, in the table's order.
     pub root_names: &'static str,
+    /// The names of a native context's slots, one a line, in the slots' order. The last ones hold weakly: [`WEAK_CONTEXT_SLOTS`].
+    pub native_context_slots: &'static str,
     /// The names of the groups of roots (V8's enum `Root`), in its order.
     pub root_groups: &'static [&'static str],
     /// Where the isolate keeps its roots.
@@ -52,10 +54,10 @@ pub struct Layout {
     pub sizes: SizeLayout,
     /// What holds its target weakly without a weak tag.
     pub weak: WeakLayout,
-    /// Fields whose edge has a name, in two lists: those of all versions and those of this one.
-    pub fields: [&'static [Field]; 2],
+    /// Fields whose edge has a name.
+    pub fields: &'static [Field],
     /// Fields that lend a name or a type to what they point to.
-    pub tags: [&'static [Tag]; 2],
+    pub tags: &'static [Tag],
     /// Where the snapshot of this version differs from that of the others.
     pub snapshot: SnapshotTraits,
 }
@@ -147,10 +149,8 @@ pub struct MapLayout {
 /// What describes machine code: `Code`, and in 10.2 the instruction stream itself. src/objects/code.h.
 #[derive(Debug, Clone, Copy)]
 pub struct CodeLayout {
-    /// Whether the instruction stream has these fields, there being no `Code` yet.
-    pub is_in_instruction_stream: bool,
-    /// Code to its instruction stream; embedded builtins have none.
-    pub instruction_stream: u16,
+    /// Code to its instruction stream; embedded builtins have none. Where there is no `Code` yet, the stream has the fields.
+    pub instruction_stream: Option<u16>,
     /// Deoptimization data, or interpreter data in baseline code.
     pub deoptimization_data: u16,
     /// Source positions, or bytecode offsets in baseline code.
@@ -201,42 +201,29 @@ pub struct FunctionLayout {
     pub shared: u16,
     /// JSFunction to its prototype or initial map, in functions that have the slot.
     pub prototype_or_initial_map: u16,
-    /// How a function finds its machine code.
-    pub code: CodeReference,
-    /// SharedFunctionInfo to bytecode, baseline code, builtin number or what is not compiled yet.
+    /// How a JSFunction finds its machine code where it has no slot for it.
+    pub dispatch: Option<DispatchLayout>,
+    /// SharedFunctionInfo to bytecode, baseline code or what is not compiled yet.
     pub function_data: u16,
-    /// SharedFunctionInfo to a second such slot for data outside the trusted space.
-    pub untrusted_function_data: Option<u16>,
     /// SharedFunctionInfo to its name, or to the scope info that has it.
     pub name_or_scope_info: u16,
     /// SharedFunctionInfo to its script.
     pub script: u16,
-    /// SharedFunctionInfo's distance from the `function` token to the start; two bytes.
-    pub function_token_offset: u16,
     /// UncompiledData to its start position; four bytes.
     pub uncompiled_start_position: u16,
     /// UncompiledData to its inferred name.
     pub uncompiled_inferred_name: u16,
-    /// InterpreterData to its bytecode.
-    pub interpreter_data_bytecode: u16,
     /// BytecodeArray to its constant pool.
     pub bytecode_constant_pool: u16,
-    /// FunctionTemplateInfo to its class name.
-    pub template_class_name: u16,
 }
 
-/// How a JSFunction refers to its machine code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CodeReference {
-    /// A tagged slot at this offset.
-    Slot(u16),
-    /// A handle into a dispatch table (leaptiering).
-    DispatchHandle {
-        /// Where the handle is; four bytes.
-        offset: u16,
-        /// Where the table is.
-        table: DispatchTablePlace,
-    },
+/// How a JSFunction refers to its machine code where it has no slot for it (leaptiering). src/sandbox/js-dispatch-table.h.
+#[derive(Debug, Clone, Copy)]
+pub struct DispatchLayout {
+    /// JSFunction's handle into the dispatch table; four bytes.
+    pub handle: u16,
+    /// Where the table is.
+    pub table: DispatchTablePlace,
 }
 
 /// Where the dispatch table is.
@@ -262,16 +249,14 @@ pub struct ScopeInfoLayout {
     pub module_variable_count_in_front: bool,
     /// Number of this scope type.
     pub module_scope: u32,
-    /// Number of this scope type.
-    pub function_scope: u32,
     /// Where a function's start and end position are.
     pub positions: Positions,
     /// Whether a list of names that block an outer lookup may follow.
     pub has_locals_block_list: bool,
     /// Whether dependent code may follow (flag 4).
     pub has_dependent_code: bool,
-    /// Whether function scopes end with the bits of unused parameters.
-    pub has_unused_parameter_bits: bool,
+    /// The scope type, that of functions, which ends with the bits of unused parameters.
+    pub scope_with_unused_parameter_bits: Option<u32>,
 }
 
 /// Where a scope info keeps its start and end position.
@@ -299,8 +284,6 @@ pub struct ScriptLayout {
     pub line_offset: u16,
     /// Column of the first character in an enclosing document, a Smi.
     pub column_offset: u16,
-    /// Positions of the line ends, once they were asked for.
-    pub line_ends: u16,
     /// The script's number, a Smi.
     pub id: u16,
 }
@@ -331,8 +314,8 @@ pub struct SizeLayout {
     pub bytecode_array: u64,
     /// Whether feedback metadata ends with two bytes for each closure, their count at offset 12.
     pub feedback_metadata_has_closures: bool,
-    /// Bytes before the first entry of WebAssembly's dispatch table, and of an entry.
-    pub wasm_dispatch_table: (u64, u64),
+    /// Bytes before the first entry of WebAssembly's dispatch table, and of an entry; earlier ones are no heap objects.
+    pub wasm_dispatch_table: Option<(u64, u64)>,
     /// How the size of machine code is found.
     pub instruction_stream: InstructionStreamSize,
 }
@@ -372,8 +355,6 @@ pub enum InstructionStreamSize {
 /// Slots that hold their target weakly without a weak tag.
 #[derive(Debug, Clone, Copy)]
 pub struct WeakLayout {
-    /// The weak slots at the end of a native context.
-    pub native_context_slots: u64,
     /// JSFinalizationRegistry's link of the dirty ones.
     pub finalization_registry_next_dirty: u16,
     /// CodeDataContainer's link of all code, where there is one.
@@ -429,8 +410,6 @@ pub struct SnapshotTraits {
     pub meta_map_has_native_context: bool,
     /// Whether the global object's name says so, and the root's shortcuts lead to native contexts.
     pub names_globals: bool,
-    /// The first native context slot's name where it is not "extension".
-    pub native_context_extension: &'static str,
 }
 
 /// Bits of the map's bit fields, of property details and of scope info flags: the same in all versions.
@@ -474,6 +453,13 @@ pub mod bits {
 /// `FunctionVariableBits`: a function expression's own name lives in its context.
 pub const FUNCTION_VARIABLE_IN_CONTEXT: u32 = 2;
 
+/// The native context's slots that hold weakly. src/objects/contexts.h.
+pub const WEAK_CONTEXT_SLOTS: [&str; 3] = [
+    "optimized_code_list",
+    "deoptimized_code_list",
+    "next_context_link",
+];
+
 const fn field(kind: Kind, name: &'static str, offset: u16) -> Field {
     Field {
         kind,
@@ -508,6 +494,90 @@ const fn tag_as(node_type: NodeType, kind: Kind, offset: u16, name: &'static str
         name,
         node_type: Some(node_type),
     }
+}
+
+/// What a version changes in a table stands for the rows of the same kind and name in that of the version before.
+macro_rules! updated {
+    ($Row:ty, $before:expr, gone: $gone:expr, new: $new:expr $(,)?) => {{
+        const BEFORE: &[$Row] = $before;
+        const NEW: &[$Row] = $new;
+        const GONE: &[(Kind, &str)] = $gone;
+        const fn stays(row: &$Row) -> bool {
+            let mut index = 0;
+            while index < NEW.len() {
+                if is_same(row.kind, row.name, NEW[index].kind, NEW[index].name) {
+                    return false;
+                }
+                index += 1;
+            }
+            index = 0;
+            while index < GONE.len() {
+                if is_same(row.kind, row.name, GONE[index].0, GONE[index].1) {
+                    return false;
+                }
+                index += 1;
+            }
+            true
+        }
+        const COUNT: usize = {
+            let (mut count, mut index) = (NEW.len(), 0);
+            while index < BEFORE.len() {
+                count += stays(&BEFORE[index]) as usize;
+                index += 1;
+            }
+            count
+        };
+        const ROWS: [$Row; COUNT] = {
+            let mut rows = [BEFORE[0]; COUNT];
+            let (mut count, mut index) = (0, 0);
+            while index < BEFORE.len() {
+                if stays(&BEFORE[index]) {
+                    rows[count] = BEFORE[index];
+                    count += 1;
+                }
+                index += 1;
+            }
+            index = 0;
+            while index < NEW.len() {
+                rows[count] = NEW[index];
+                count += 1;
+                index += 1;
+            }
+            rows
+        };
+        &ROWS
+    }};
+}
+use updated;
+
+const fn is_same(kind: Kind, name: &str, other_kind: Kind, other_name: &str) -> bool {
+    let (name, other_name) = (name.as_bytes(), other_name.as_bytes());
+    if kind as u8 != other_kind as u8 || name.len() != other_name.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < name.len() {
+        if name[index] != other_name[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+/// A list of `LENGTH` names: that of the version before with one more.
+const fn inserted<const LENGTH: usize>(
+    before: &[&'static str],
+    position: usize,
+    name: &'static str,
+) -> [&'static str; LENGTH] {
+    let mut names = [name; LENGTH];
+    let mut index = 0;
+    while index < before.len() {
+        names[index + (index >= position) as usize] = before[index];
+        index += 1;
+    }
+    names
 }
 
 impl Layout {

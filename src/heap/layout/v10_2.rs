@@ -7,6 +7,7 @@ use crate::snapshot::Format;
 pub(super) const LAYOUT: Layout = Layout {
     version: (10, 2),
     root_names: include_str!("roots/v10_2.txt"),
+    native_context_slots: include_str!("native_contexts/v10_2.txt"),
     root_groups: &[
         "(Internalized strings)",
         "(External strings)",
@@ -81,26 +82,22 @@ pub(super) const LAYOUT: Layout = Layout {
     function: FunctionLayout {
         shared: 24,
         prototype_or_initial_map: 56,
-        code: CodeReference::Slot(48),
+        dispatch: None,
         function_data: 8,
-        untrusted_function_data: None,
         name_or_scope_info: 16,
         script: 32,
-        function_token_offset: 44,
         uncompiled_start_position: 16,
         uncompiled_inferred_name: 8,
-        interpreter_data_bytecode: 8,
         bytecode_constant_pool: 16,
-        template_class_name: 56,
     },
     code: CodeLayout {
-        is_in_instruction_stream: true,
-        instruction_stream: 0,
+        instruction_stream: None,
         deoptimization_data: 16,
         position_table: 24,
         flags: 48,
         baseline: 11,
-        deoptimizing_kinds: !(1 << 11),
+        // maglev 12, turbofan 13
+        deoptimizing_kinds: 1 << 12 | 1 << 13,
         deoptimization_parts: [0, 2, 7],
     },
     scope_info: ScopeInfoLayout {
@@ -109,7 +106,6 @@ pub(super) const LAYOUT: Layout = Layout {
         names: 32,
         module_variable_count_in_front: false,
         module_scope: 3,
-        function_scope: 2,
         // eval 1, function 2, module 3, script 4
         positions: Positions::Behind {
             scopes: 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4,
@@ -117,14 +113,13 @@ pub(super) const LAYOUT: Layout = Layout {
         },
         has_locals_block_list: true,
         has_dependent_code: false,
-        has_unused_parameter_bits: false,
+        scope_with_unused_parameter_bits: None,
     },
     script: ScriptLayout {
         source: 8,
         name: 16,
         line_offset: 24,
         column_offset: 32,
-        line_ends: 56,
         id: 64,
     },
     buffer: BufferLayout {
@@ -139,7 +134,7 @@ pub(super) const LAYOUT: Layout = Layout {
         feedback_vector: 48,
         bytecode_array: 56,
         feedback_metadata_has_closures: false,
-        wasm_dispatch_table: (0, 0),
+        wasm_dispatch_table: None,
         instruction_stream: InstructionStreamSize::Inside {
             instruction_size: 40,
             metadata_size: 44,
@@ -147,13 +142,12 @@ pub(super) const LAYOUT: Layout = Layout {
         },
     },
     weak: WeakLayout {
-        native_context_slots: 3,
         finalization_registry_next_dirty: 64,
         next_code_link: Some(8),
         allocation_site_without_link: 40,
     },
-    fields: [COMMON_FIELDS, FIELDS],
-    tags: [COMMON_TAGS, TAGS],
+    fields: FIELDS,
+    tags: TAGS,
     snapshot: SnapshotTraits {
         format: Format::WITH_TRACE_NODE_ID,
         object_shapes: false,
@@ -164,12 +158,10 @@ pub(super) const LAYOUT: Layout = Layout {
         no_edges_to_holes: false,
         meta_map_has_native_context: false,
         names_globals: false,
-        native_context_extension: "extension",
     },
 };
 
-/// What all versions have in common.
-pub(super) const COMMON_FIELDS: &[Field] = &[
+const FIELDS: &[Field] = &[
     field(ConsString, "first", 16),
     field(ConsString, "second", 24),
     field(SlicedString, "parent", 16),
@@ -202,9 +194,6 @@ pub(super) const COMMON_FIELDS: &[Field] = &[
     field(JsBoundFunction, "bound_function", 24),
     field(JsBoundFunction, "bound_this", 32),
     field(JsBoundFunction, "bindings", 40),
-];
-
-const FIELDS: &[Field] = &[
     field(JsFunction, "shared", 24),
     field(JsFunction, "context", 32),
     field(JsFunction, "feedback_cell", 40),
@@ -223,38 +212,16 @@ const FIELDS: &[Field] = &[
     field(SharedFunctionInfo, "script_or_debug_info", 32),
     field(DescriptorArray, "enum_cache", 16),
     field(AccessorInfo, "name", 8),
-    field(AccessorInfo, "expected_receiver_type", 24),
     field(AccessorInfo, "setter", 32),
     field(AccessorInfo, "getter", 40),
-    field(AccessorInfo, "data", 56),
     field(InstructionStream, "relocation_info", 8),
     weak_field(WeakCell, "target", 16),
     weak_field(WeakCell, "unregister_token", 24),
 ];
 
-/// What all versions have in common.
-pub(super) const COMMON_TAGS: &[Tag] = &[
+const TAGS: &[Tag] = &[
     tag(JsBoundFunction, 40, "(bound arguments)"),
     tag_as(NodeType::Code, Script, 56, "(script line ends)"),
-    tag_as(
-        NodeType::ObjectShape,
-        PrototypeInfo,
-        16,
-        "(prototype users)",
-    ),
-    tag_as(
-        NodeType::ObjectShape,
-        PrototypeInfo,
-        24,
-        "(prototype chain enum cache)",
-    ),
-    tag_as(
-        NodeType::ObjectShape,
-        TransitionArray,
-        16,
-        "(prototype transitions)",
-    ),
-    tag_as(NodeType::ObjectShape, Map, 56, "(prototype validity cell)"),
     tag_as(
         NodeType::Code,
         ArrayBoilerplateDescription,
@@ -262,10 +229,6 @@ pub(super) const COMMON_TAGS: &[Tag] = &[
         "(constant elements)",
     ),
     tag_as(NodeType::Code, AllocationSite, 24, "(dependent code)"),
-    tag(NativeContext, 16 + 8 * 4, "(context data)"),
-];
-
-const TAGS: &[Tag] = &[
     tag(JsFunction, 24, "(shared function info)"),
     tag_as(NodeType::Code, Script, 88, "(shared function infos)"),
     tag_as(NodeType::Code, Script, 120, "(host-defined options)"),

@@ -7,36 +7,8 @@ use crate::snapshot::Format;
 pub(super) const LAYOUT: Layout = Layout {
     version: (11, 3),
     root_names: include_str!("roots/v11_3.txt"),
-    root_groups: &[
-        "(Internalized strings)",
-        "(External strings)",
-        "(Read-only roots)",
-        "(Strong roots)",
-        "(Smi roots)",
-        "(Bootstrapper)",
-        "(Stack roots)",
-        "(Relocatable)",
-        "(Debugger)",
-        "(Compilation cache)",
-        "(Handle scope)",
-        "(Builtins)",
-        "(Global handles)",
-        "(Traced handles)",
-        "(Eternal handles)",
-        "(Thread manager)",
-        "(Strong roots)",
-        "(Extensions)",
-        "(Code flusher)",
-        "(Startup object cache)",
-        "(Read-only object cache)",
-        "(Shareable object cache)",
-        "(Weak collections)",
-        "(Wrapper tracing)",
-        "(Write barrier)",
-        "(Retain maps)",
-        "(Client heap)",
-        "(Unknown)",
-    ],
+    native_context_slots: include_str!("native_contexts/v11_3.txt"),
+    root_groups: &inserted::<28>(super::v10_2::LAYOUT.root_groups, 13, "(Traced handles)"),
     roots: RootsLayout {
         table: 496,
         table_group: "(Strong roots)",
@@ -63,9 +35,7 @@ pub(super) const LAYOUT: Layout = Layout {
         ..super::v10_2::LAYOUT.properties
     },
     code: CodeLayout {
-        is_in_instruction_stream: false,
-        instruction_stream: 32,
-        flags: 48,
+        instruction_stream: Some(32),
         ..super::v10_2::LAYOUT.code
     },
     scope_info: ScopeInfoLayout {
@@ -94,12 +64,11 @@ pub(super) const LAYOUT: Layout = Layout {
         ..super::v10_2::LAYOUT.sizes
     },
     weak: WeakLayout {
-        native_context_slots: 1,
         next_code_link: None,
         ..super::v10_2::LAYOUT.weak
     },
-    fields: [super::v10_2::COMMON_FIELDS, FIELDS],
-    tags: [super::v10_2::COMMON_TAGS, TAGS],
+    fields: FIELDS,
+    tags: TAGS,
     snapshot: SnapshotTraits {
         format: Format::WITH_WASM_OBJECT,
         object_shapes: true,
@@ -108,46 +77,28 @@ pub(super) const LAYOUT: Layout = Layout {
     ..super::v10_2::LAYOUT
 };
 
-const FIELDS: &[Field] = &[
-    field(JsFunction, "shared", 24),
-    field(JsFunction, "context", 32),
-    field(JsFunction, "feedback_cell", 40),
-    field(JsFunction, "code", 48),
-    field(JsGlobalObject, "global_proxy", 32),
-    field(JsGlobalProxy, "native_context", 24),
-    field(JsTypedArray, "buffer", 24),
-    field(JsDataView, "buffer", 24),
-    field(SharedFunctionInfo, "function_data", 8),
-    field(SharedFunctionInfo, "name_or_scope_info", 16),
-    field(
-        SharedFunctionInfo,
-        "raw_outer_scope_info_or_feedback_metadata",
-        24,
-    ),
-    field(SharedFunctionInfo, "script_or_debug_info", 32),
-    field(DescriptorArray, "enum_cache", 16),
-    field(AccessorInfo, "name", 8),
-    field(AccessorInfo, "data", 16),
-    field(Code, "relocation_info", 8),
-    field(InstructionStream, "code", 8),
-    weak_field(FeedbackVector, "optimized code", 48),
-    weak_field(WeakCell, "target", 16),
-    weak_field(WeakCell, "unregister_token", 24),
-];
+const FIELDS: &[Field] = updated!(
+    Field,
+    super::v10_2::LAYOUT.fields,
+    gone: &[(AccessorInfo, "expected_receiver_type"), (AccessorInfo, "setter"), (AccessorInfo, "getter"), (InstructionStream, "relocation_info")],
+    new: &[
+        field(Code, "relocation_info", 8),
+        weak_field(FeedbackVector, "optimized code", 48),
+    ],
+);
 
-const TAGS: &[Tag] = &[
-    tag_as(NodeType::ObjectShape, EnumCache, 8, "(enum cache)"),
-    tag_as(NodeType::ObjectShape, EnumCache, 16, "(enum cache)"),
-    tag(JsFunction, 24, "(shared function info)"),
-    tag_as(NodeType::Code, Script, 88, "(shared function infos)"),
-    tag_as(NodeType::Code, Script, 128, "(host-defined options)"),
-    tag_as(
-        NodeType::Code,
-        RegExpBoilerplateDescription,
-        8,
-        "(RegExp data)",
-    ),
-    tag_as(NodeType::Code, BytecodeArray, 24, "(handler table)"),
-    tag_as(NodeType::Code, BytecodeArray, 32, "(source position table)"),
-    tag_as(NodeType::Code, Code, 8, "(code relocation info)"),
-];
+const TAGS: &[Tag] = updated!(
+    Tag,
+    super::v10_2::LAYOUT.tags,
+    gone: &[(InstructionStream, "(code relocation info)")],
+    new: &[
+        tag_as(NodeType::ObjectShape, PrototypeInfo, 16, "(prototype users)"),
+        tag_as(NodeType::ObjectShape, PrototypeInfo, 24, "(prototype chain enum cache)"),
+        tag_as(NodeType::ObjectShape, TransitionArray, 16, "(prototype transitions)"),
+        tag_as(NodeType::ObjectShape, Map, 56, "(prototype validity cell)"),
+        tag_as(NodeType::ObjectShape, EnumCache, 8, "(enum cache)"),
+        tag_as(NodeType::ObjectShape, EnumCache, 16, "(enum cache)"),
+        tag_as(NodeType::Code, Script, 128, "(host-defined options)"),
+        tag_as(NodeType::Code, Code, 8, "(code relocation info)"),
+    ],
+);

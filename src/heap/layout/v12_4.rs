@@ -7,6 +7,7 @@ use crate::snapshot::Format;
 pub(super) const LAYOUT: Layout = Layout {
     version: (12, 4),
     root_names: include_str!("roots/v12_4.txt"),
+    native_context_slots: include_str!("native_contexts/v12_4.txt"),
     root_groups: &[
         "(Bootstrapper)",
         "(Builtins)",
@@ -58,10 +59,7 @@ pub(super) const LAYOUT: Layout = Layout {
     },
     function: FunctionLayout {
         shared: 32,
-        code: CodeReference::Slot(24),
-        interpreter_data_bytecode: 16,
         bytecode_constant_pool: 40,
-        template_class_name: 40,
         ..super::v11_3::LAYOUT.function
     },
     code: CodeLayout {
@@ -80,15 +78,15 @@ pub(super) const LAYOUT: Layout = Layout {
         object_boilerplate_description: 32,
         script_context_table: 32,
         bytecode_array: 64,
-        wasm_dispatch_table: (16, 24),
+        wasm_dispatch_table: Some((16, 24)),
         instruction_stream: InstructionStreamSize::Body {
             body_size: 24,
             header: 32,
         },
         ..super::v11_3::LAYOUT.sizes
     },
-    fields: [super::v10_2::COMMON_FIELDS, FIELDS],
-    tags: [super::v10_2::COMMON_TAGS, TAGS],
+    fields: FIELDS,
+    tags: TAGS,
     snapshot: SnapshotTraits {
         format: Format::WITH_OBJECT_SHAPE,
         tags_trusted_code: true,
@@ -98,51 +96,32 @@ pub(super) const LAYOUT: Layout = Layout {
     ..super::v11_3::LAYOUT
 };
 
-const FIELDS: &[Field] = &[
-    field(JsFunction, "code", 24),
-    field(JsFunction, "shared", 32),
-    field(JsFunction, "context", 40),
-    field(JsFunction, "feedback_cell", 48),
-    field(JsGlobalObject, "global_proxy", 24),
-    field(JsTypedArray, "buffer", 24),
-    field(JsDataView, "buffer", 24),
-    field(SharedFunctionInfo, "function_data", 8),
-    field(SharedFunctionInfo, "name_or_scope_info", 16),
-    field(
-        SharedFunctionInfo,
-        "raw_outer_scope_info_or_feedback_metadata",
-        24,
-    ),
-    field(SharedFunctionInfo, "script", 32),
-    field(DescriptorArray, "enum_cache", 16),
-    field(AccessorInfo, "name", 8),
-    field(AccessorInfo, "data", 16),
-    field(Code, "instruction_stream", 32),
-    field(InstructionStream, "code", 8),
-    field(InstructionStream, "relocation_info", 16),
-    weak_field(FeedbackVector, "optimized code", 48),
-    weak_field(WeakCell, "target", 16),
-    weak_field(WeakCell, "unregister_token", 24),
-];
+const FIELDS: &[Field] = updated!(
+    Field,
+    super::v11_3::LAYOUT.fields,
+    gone: &[(JsGlobalProxy, "native_context"), (SharedFunctionInfo, "script_or_debug_info"), (Code, "relocation_info")],
+    new: &[
+        field(JsFunction, "code", 24),
+        field(JsFunction, "shared", 32),
+        field(JsFunction, "context", 40),
+        field(JsFunction, "feedback_cell", 48),
+        field(JsGlobalObject, "global_proxy", 24),
+        field(SharedFunctionInfo, "script", 32),
+        field(AccessorInfo, "data", 16),
+        field(Code, "instruction_stream", 32),
+        field(InstructionStream, "code", 8),
+        field(InstructionStream, "relocation_info", 16),
+    ],
+);
 
-const TAGS: &[Tag] = &[
-    tag_as(NodeType::ObjectShape, EnumCache, 8, "(enum cache)"),
-    tag_as(NodeType::ObjectShape, EnumCache, 16, "(enum cache)"),
-    tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
-    tag_as(NodeType::Code, Script, 88, "(shared function infos)"),
-    tag_as(NodeType::Code, Script, 128, "(host-defined options)"),
-    tag_as(
-        NodeType::Code,
-        RegExpBoilerplateDescription,
-        8,
-        "(RegExp data)",
-    ),
-    tag_as(NodeType::Code, BytecodeArray, 32, "(handler table)"),
-    tag_as(NodeType::Code, BytecodeArray, 24, "(source position table)"),
-    tag_as(
-        NodeType::Code,
-        InstructionStream,
-        16,
-        "(code relocation info)",
-    ),
-];
+const TAGS: &[Tag] = updated!(
+    Tag,
+    super::v11_3::LAYOUT.tags,
+    gone: &[(JsFunction, "(shared function info)"), (Code, "(code relocation info)")],
+    new: &[
+        tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
+        tag_as(NodeType::Code, BytecodeArray, 32, "(handler table)"),
+        tag_as(NodeType::Code, BytecodeArray, 24, "(source position table)"),
+        tag_as(NodeType::Code, InstructionStream, 16, "(code relocation info)"),
+    ],
+);

@@ -7,6 +7,7 @@ use crate::snapshot::Format;
 pub(super) const LAYOUT: Layout = Layout {
     version: (13, 6),
     root_names: include_str!("roots/v13_6.txt"),
+    native_context_slots: include_str!("native_contexts/v13_6.txt"),
     roots: RootsLayout {
         table: 640,
         table_group: "(Strong root list)",
@@ -31,14 +32,12 @@ pub(super) const LAYOUT: Layout = Layout {
         shared_flag: 1,
     },
     function: FunctionLayout {
-        code: CodeReference::DispatchHandle {
-            offset: 24,
+        dispatch: Some(DispatchLayout {
+            handle: 24,
             table: DispatchTablePlace::Process,
-        },
-        untrusted_function_data: Some(16),
+        }),
         name_or_scope_info: 24,
         script: 40,
-        function_token_offset: 52,
         ..super::v12_4::LAYOUT.function
     },
     code: CodeLayout {
@@ -50,7 +49,6 @@ pub(super) const LAYOUT: Layout = Layout {
         flags_are_smi: false,
         names: 48,
         module_scope: 5,
-        function_scope: 4,
         positions: Positions::At(32),
         has_locals_block_list: false,
         has_dependent_code: true,
@@ -65,11 +63,11 @@ pub(super) const LAYOUT: Layout = Layout {
     sizes: SizeLayout {
         feedback_vector: 48,
         feedback_metadata_has_closures: true,
-        wasm_dispatch_table: (40, 24),
+        wasm_dispatch_table: Some((40, 24)),
         ..super::v12_4::LAYOUT.sizes
     },
-    fields: [super::v10_2::COMMON_FIELDS, FIELDS],
-    tags: [super::v10_2::COMMON_TAGS, TAGS],
+    fields: FIELDS,
+    tags: TAGS,
     snapshot: SnapshotTraits {
         format: Format::WITHOUT_TRACE_NODE_ID,
         wrappers_are_code: true,
@@ -80,55 +78,33 @@ pub(super) const LAYOUT: Layout = Layout {
     ..super::v12_4::LAYOUT
 };
 
-const FIELDS: &[Field] = &[
-    field(JsFunction, "shared", 32),
-    field(JsFunction, "context", 40),
-    field(JsFunction, "feedback_cell", 48),
-    field(JsGlobalObject, "global_proxy", 24),
-    field(JsTypedArray, "buffer", 32),
-    field(JsDataView, "buffer", 32),
-    field(SharedFunctionInfo, "trusted_function_data", 8),
-    field(SharedFunctionInfo, "untrusted_function_data", 16),
-    field(SharedFunctionInfo, "name_or_scope_info", 24),
-    field(
-        SharedFunctionInfo,
-        "raw_outer_scope_info_or_feedback_metadata",
-        32,
-    ),
-    field(SharedFunctionInfo, "script", 40),
-    field(DescriptorArray, "enum_cache", 16),
-    field(AccessorInfo, "name", 8),
-    field(AccessorInfo, "data", 16),
-    field(Code, "instruction_stream", 32),
-    field(InstructionStream, "code", 8),
-    field(InstructionStream, "relocation_info", 16),
-    field(WasmInstanceObject, "trusted_data", 24),
-    field(WasmInstanceObject, "module_object", 32),
-    field(WasmInstanceObject, "exports", 40),
-    field(WasmModuleObject, "managed_native_module", 24),
-    field(WasmModuleObject, "script", 32),
-    weak_field(WeakCell, "target", 16),
-    weak_field(WeakCell, "unregister_token", 24),
-];
+const FIELDS: &[Field] = updated!(
+    Field,
+    super::v12_4::LAYOUT.fields,
+    gone: &[(JsFunction, "code"), (SharedFunctionInfo, "function_data"), (FeedbackVector, "optimized code")],
+    new: &[
+        field(JsGlobalObject, "global_proxy", 32),
+        field(JsTypedArray, "buffer", 32),
+        field(JsDataView, "buffer", 32),
+        field(SharedFunctionInfo, "trusted_function_data", 8),
+        field(SharedFunctionInfo, "untrusted_function_data", 16),
+        field(SharedFunctionInfo, "name_or_scope_info", 24),
+        field(SharedFunctionInfo, "raw_outer_scope_info_or_feedback_metadata", 32),
+        field(SharedFunctionInfo, "script", 40),
+        field(WasmInstanceObject, "trusted_data", 24),
+        field(WasmInstanceObject, "module_object", 32),
+        field(WasmInstanceObject, "exports", 40),
+        field(WasmModuleObject, "managed_native_module", 24),
+        field(WasmModuleObject, "script", 32),
+    ],
+);
 
-const TAGS: &[Tag] = &[
-    tag_as(NodeType::ObjectShape, EnumCache, 8, "(enum cache)"),
-    tag_as(NodeType::ObjectShape, EnumCache, 16, "(enum cache)"),
-    tag_as(NodeType::Code, InstructionStream, 8, "(code)"),
-    tag_as(NodeType::Code, Script, 88, "(infos)"),
-    tag_as(NodeType::Code, Script, 128, "(host-defined options)"),
-    tag_as(
-        NodeType::Code,
-        RegExpBoilerplateDescription,
-        8,
-        "(RegExpData)",
-    ),
-    tag_as(NodeType::Code, BytecodeArray, 32, "(handler table)"),
-    tag_as(NodeType::Code, BytecodeArray, 24, "(source position table)"),
-    tag_as(
-        NodeType::Code,
-        InstructionStream,
-        16,
-        "(code relocation info)",
-    ),
-];
+const TAGS: &[Tag] = updated!(
+    Tag,
+    super::v12_4::LAYOUT.tags,
+    gone: &[(Script, "(shared function infos)"), (RegExpBoilerplateDescription, "(RegExp data)")],
+    new: &[
+        tag_as(NodeType::Code, Script, 88, "(infos)"),
+        tag_as(NodeType::Code, RegExpBoilerplateDescription, 8, "(RegExpData)"),
+    ],
+);

@@ -1,0 +1,3 @@
+"use strict";
+
+// A process of the application that has nothing to do.
