@@ -1,175 +1,95 @@
 "use strict";
 
-// require("node-oom-heapdump")({ threshold: 75, name: "my_heapdump", port: 9229 })
+// require("node-oom-heapdump")({ threshold: 75, name: "my_heapdump" })
 //
-// Options in, status out. The watching and the dumping are done natively (src/).
+// The instance of a thread: options in, promises, events and a status out. The watching and the dumping are done natively (src/).
 
-const { accessSync, constants } = require("node:fs");
-const {
-  totalmem,
-  constants: { signals },
-} = require("node:os");
-const { dirname, resolve } = require("node:path");
-const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
-const { fileName, readOptions } = require("./lib/options");
-const { loadNative } = require("./lib/native");
-const { runProbe } = require("./lib/probe");
+const { EventEmitter } = require("node:events");
+const { recordCpuProfile } = require("./lib/cpu-profile");
+const { HeapWatch } = require("./lib/heap-watch");
+const { OnDemand } = require("./lib/on-demand");
+const { readSettings } = require("./lib/settings");
+const { summaryOf } = require("./lib/summary-path");
 
 // Two copies of this package in one program share one instance for each thread.
 const INSTANCE = Symbol.for("node-oom-heapdump");
 
 function watchHeap(options) {
-  const settings = readOptions(options);
+  const mistakes = [];
+  const settings = readSettings(options, (mistake) => mistakes.push(mistake));
   if (!globalThis[INSTANCE]) {
-    Object.defineProperty(globalThis, INSTANCE, { value: new OomHeapdump(settings) });
+    Object.defineProperty(globalThis, INSTANCE, { value: new OomHeapdump(settings, mistakes), configurable: true });
   }
   return globalThis[INSTANCE];
 }
 
-// The native method is put to the test when the program has been running for a while: short programs are never bothered.
-const SELF_TEST_AFTER_MS = 3000;
+class OomHeapdump extends EventEmitter {
+  #watch;
+  #onDemand = new OnDemand({
+    takeHeapSnapshot: (file) => this.#watch.takeHeapSnapshot(file),
+    recordCpuProfile,
+  });
 
-class OomHeapdump {
-  #settings;
-  #native = null;
-  #obstacle = null;
-  #unwatched = [];
-
-  constructor(settings) {
-    this.#settings = settings;
-    try {
-      this.#arm();
-      this.#obstacle = this.#findObstacle();
-    } catch (error) {
-      this.#native = null;
-      this.#obstacle = error.message;
-    }
-    const notNative = this.#native?.watchStatus().distrust;
-    if (this.#obstacle) {
-      const reasons = [notNative, this.#obstacle].filter(Boolean).join("; and ");
-      warn(`No heap snapshot will be made: ${reasons}`);
-    } else if (notNative) {
-      warn(`Heap snapshots are made over the inspector: ${notNative}`);
-    }
-    this.#unwatched.forEach(warn);
-    if (this.status().method === "native") setTimeout(() => this.#testNativeMethod(), SELF_TEST_AFTER_MS).unref();
+  constructor(settings, mistakes) {
+    super();
+    mistakes.forEach((mistake) => this.#warn(mistake));
+    this.#watch = new HeapWatch(settings, {
+      warn: (message) => this.#warn(message),
+      tell: (told) => this.#tell(told),
+    });
   }
 
   // What is watched and what has been written; `reason` says what stands in the way of a dump.
   status() {
-    if (this.#native) this.#obstacle = this.#findObstacle();
-    const seen = this.#native?.watchStatus();
-    return {
-      armed: this.#obstacle === null,
-      method: seen?.method ?? null,
-      reason: this.#obstacle ?? seen.failure ?? null,
-      threshold: this.#settings.threshold,
-      limitBytes: seen?.limitBytes ?? null,
-      usedBytes: seen?.usedBytes ?? null,
-      dumps: seen?.dumps ?? [],
-    };
+    return this.#watch.status();
+  }
+
+  // Ceases to watch; the next call of the package watches anew.
+  stop() {
+    this.#watch.stop();
+    if (globalThis[INSTANCE] === this) delete globalThis[INSTANCE];
   }
 
   // Takes a snapshot now and resolves to its path; the program runs on.
-  async createHeapSnapshot(path) {
-    if (!this.#native) throw new Error(`No heap snapshot can be made: ${this.#obstacle}`);
-    if (isMainThread) this.#native.setInspectorUrl(inspectorUrl());
-    return this.#native.createHeapSnapshot(path === undefined ? undefined : fileName("path", path));
+  createHeapSnapshot(path) {
+    return this.#onDemand.createHeapSnapshot(path);
   }
 
-  async #testNativeMethod() {
-    const failure = await this.#native.selfTest();
-    if (failure) warn(`The inspector is used for heap snapshots from now on: ${failure}`);
+  // Resolves to the path; rejects for a file that createHeapSnapshot did not make.
+  deleteHeapSnapshot(path) {
+    return this.#onDemand.heapSnapshots.delete(path);
   }
 
-  #arm() {
-    const { addon, helper } = loadNative();
-    this.#unwatched = addon.arm({
-      threshold: this.#settings.threshold || undefined,
-      file: this.#settings.file,
-      fileOptions: { ...this.#settings.files, program: mainScript() },
-      port: this.#settings.port,
-      thread: threadId,
-      method: this.#settings.method,
-      helper,
-      execArgv: process.execArgv,
-      probe: runProbe(addon),
-      nodeOptions: process.env.NODE_OPTIONS ?? "",
-      nodeVersion: process.versions.node,
-      v8Version: process.versions.v8,
-      workerYoungGenerationMb: resourceLimits.maxYoungGenerationSizeMb,
-      memory: memoryForV8(),
-      timeout: this.#settings.timeout,
-      maxDumps: this.#settings.maxDumps,
-      cooldown: this.#settings.cooldown,
-      ...(isMainThread && this.#forWholeProcess()),
-    });
-    this.#native = addon;
-    if (isMainThread && this.#settings.signal) this.#keepSignal(this.#settings.signal);
+  // Those that createHeapSnapshot made; what is left of a danger stays.
+  deleteAllHeapSnapshots() {
+    return this.#onDemand.heapSnapshots.deleteAll();
   }
 
-  // What one thread watches for all. In a worker these options do nothing.
-  #forWholeProcess() {
-    const { rssPercent, rssBytes, signal } = this.#settings;
-    return { rssPercent, rssBytes, signal };
+  // Records for so many milliseconds and resolves to the path of the profile.
+  createCpuProfile(path, durationMs) {
+    return this.#onDemand.createCpuProfile(path, durationMs);
   }
 
-  // Node replaces the handler of a signal when a program begins or ceases to listen to it.
-  #keepSignal(number) {
-    for (const event of ["newListener", "removeListener"]) {
-      process.on(event, (name) => {
-        if (signals[name] === number) this.#native.chainSignal(number);
-      });
+  deleteCpuProfile(path) {
+    return this.#onDemand.cpuProfiles.delete(path);
+  }
+
+  deleteAllCpuProfiles() {
+    return this.#onDemand.cpuProfiles.deleteAll();
+  }
+
+  #tell({ failure, ...dump }) {
+    if (failure === undefined) {
+      this.emit("dump", { ...dump, pauseMs: dump.pauseMs ?? null, summaryPath: summaryOf(dump.path) });
+    } else if (this.listenerCount("error") > 0) {
+      this.emit("error", new Error(failure)); // Without a listener this would throw.
     }
   }
 
-  // What stands in the way of a dump as things are now; it may be gone when memory runs out.
-  #findObstacle() {
-    return this.#findInspector() ?? this.#findFolder();
-  }
-
-  #findFolder() {
-    const folder = dirname(resolve(this.#settings.file));
-    try {
-      accessSync(`${folder}/.`, constants.W_OK); // The dot refuses what is no folder.
-      return null;
-    } catch (error) {
-      if (error.code === "ERR_ACCESS_DENIED") return null; // Node's permissions bind this process, not the helper.
-      return `the folder ${folder} cannot be written to (${error.code}); create it, or give \`name\` in another one`;
-    }
-  }
-
-  // Only the main thread can ask for the inspector's address; a worker uses what the main thread told the addon.
-  #findInspector() {
-    if (isMainThread) this.#native.setInspectorUrl(inspectorUrl());
-    const { method, inspectorUrl: url } = this.#native.watchStatus();
-    if (method === "native" || url) return null;
-    const otherwise = `it will be looked for at 127.0.0.1:${this.#settings.port} when memory runs out`;
-    return isMainThread
-      ? `the inspector of this process is not active; start Node with --inspect, or ${otherwise}`
-      : `the address of the inspector is not known in this worker; load the module in the main thread too, or ${otherwise}`;
-  }
-}
-
-// Node sizes V8's heap by the machine's memory, or by the control group's where that is less.
-function memoryForV8() {
-  return Math.min(totalmem(), process.constrainedMemory?.() || Infinity);
-}
-
-// By this the dumps of one program are known, whatever their names are.
-function mainScript() {
-  return process.argv[1] ?? process.cwd();
-}
-
-function warn(message) {
-  process.emitWarning(message, "OomHeapdumpWarning");
-}
-
-function inspectorUrl() {
-  try {
-    return require("node:inspector").url();
-  } catch {
-    return undefined; // Node was built without an inspector.
+  // Listeners are told a moment later: the first warnings come before anybody can listen.
+  #warn(message) {
+    process.emitWarning(message, "OomHeapdumpWarning");
+    process.nextTick(() => this.emit("warning", message));
   }
 }
 

@@ -19,12 +19,15 @@ const DEFAULTS = {
   rss: false,
   signal: false,
   timeout: 300_000,
+  heapdumpOnOOM: true,
   maxDumps: 1,
   cooldown: 600_000,
   get name() {
     return isMainThread ? `OoM-${process.pid}-${Date.now()}` : `OoM-${process.pid}-${threadId}-${Date.now()}`;
   },
 };
+
+const OPTIONS = Object.keys(DEFAULTS);
 
 function readOptions(options = {}) {
   if (options === null || typeof options !== "object") {
@@ -51,8 +54,9 @@ function readOptions(options = {}) {
 
 // Everything that decides when a dump is made, and how long anybody waits for it, but the threshold.
 function whenToDump(options) {
-  const { rss, signal, timeout, maxDumps, cooldown } = { ...DEFAULTS, ...defined(options) };
+  const { heapdumpOnOOM, rss, signal, timeout, maxDumps, cooldown } = { ...DEFAULTS, ...defined(options) };
   return {
+    heapdumpOnOOM: boolean("heapdumpOnOOM", heapdumpOnOOM),
     ...memoryBound(rss),
     signal: signal === false ? undefined : signalNumber(signal),
     timeout: integer("timeout", timeout, 1, LONGEST),
@@ -122,6 +126,13 @@ function integer(option, value, least, most, alternative = "") {
   return number;
 }
 
+// What setTimeout can wait for, in milliseconds.
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+function profileDuration(value) {
+  return integer("durationMs", value, 1, LONGEST_TIMER);
+}
+
 function boolean(option, value) {
   if (typeof value !== "boolean") throw argumentType(option, value, "true or false");
   return value;
@@ -144,10 +155,11 @@ function oneOf(option, value, words, alternative = "") {
   return value;
 }
 
-function fileName(option, name) {
+function fileName(option, name, extension = EXTENSION) {
   const accepted = "a non-empty string without null bytes";
   if (typeof name !== "string") throw argumentType(option, name, accepted);
   if (name === "" || name.includes("\0")) throw argumentValue(option, name, accepted);
+  if (extension !== EXTENSION) return name.endsWith(extension) ? name : name + extension;
   const plain = name.endsWith(EXTENSION + COMPRESSED) ? name.slice(0, -COMPRESSED.length) : name;
   return plain.endsWith(EXTENSION) ? plain : plain + EXTENSION;
 }
@@ -165,9 +177,8 @@ function outOfRange(option, value, accepted) {
 }
 
 function unknownOption(option) {
-  const known = Object.keys(DEFAULTS);
-  const nearest = known.reduce((best, name) => (distance(option, name) < distance(option, best) ? name : best));
-  const message = `The option "${option}" is unknown. Did you mean "${nearest}"? Known options: ${known.join(", ")}.`;
+  const nearest = OPTIONS.reduce((best, name) => (distance(option, name) < distance(option, best) ? name : best));
+  const message = `The option "${option}" is unknown. Did you mean "${nearest}"? Known options: ${OPTIONS.join(", ")}.`;
   return withCode(new TypeError(message), "ERR_INVALID_ARG_VALUE");
 }
 
@@ -195,4 +206,4 @@ function distance(from, to) {
   return row.at(-1);
 }
 
-module.exports = { fileName, readOptions };
+module.exports = { OPTIONS, defined, fileName, profileDuration, readOptions };

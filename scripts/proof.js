@@ -3,25 +3,16 @@
 // `npm run proof -- [--method native] [--runs 50] [--only 18,json-parse] [--jobs 2]`: the main job many times by each
 // method on every Node version with every leak, written as a table to proof/RESULTS.md. Finished runs are kept in .cache/,
 // so that an interrupted proof goes on where it was. With a new build of the package a method that is proved starts over,
-// and so it does with `--fresh`; the other method keeps its last proof.
-const { createHash } = require("node:crypto");
+// and so it does with `--fresh`; the other method keeps its last proof. With `--cgroup` it is proof-cgroup.js that is run.
 const fs = require("node:fs");
 const path = require("node:path");
 const { parseArgs } = require("node:util");
-const { cache, heapLimit, majors, node } = require("../__test__/support/node-versions");
+const { heapLimit, majors, node } = require("../__test__/support/node-versions");
 const { buildReader } = require("../__test__/support/snapshot");
-const { ADDON, HELPER } = require("../lib/native");
 const { leaks, methods, rules, runMainJob } = require("../__test__/support/main-job");
+const { build, choose, count, inTurns, readRecord, writeRecord } = require("./proof-record");
 
-const record = path.join(cache, "proof.json");
 const results = path.join(__dirname, "..", "proof", "RESULTS.md");
-
-/** Names the build of the package that is proved. */
-function build() {
-  const hash = createHash("sha256");
-  for (const file of [ADDON, HELPER]) hash.update(fs.readFileSync(file));
-  return hash.digest("hex").slice(0, 12);
-}
 
 function options() {
   const { values } = parseArgs({
@@ -35,31 +26,16 @@ function options() {
   });
   const unknownMethod = values.method.find((method) => !methods.includes(method));
   if (unknownMethod !== undefined) throw new Error(`--method ${unknownMethod}: give ${methods.join(" or ")}`);
-  const only = values.only.split(",").filter(Boolean);
-  const unknown = only.find((word) => !majors.map(String).includes(word) && !leaks.includes(word));
-  if (unknown !== undefined)
-    throw new Error(`--only ${unknown}: give Node versions (${majors.join(", ")}) or leaks (${leaks.join(", ")})`);
-  const chosen = (all) =>
-    all.some((one) => only.includes(String(one))) ? all.filter((one) => only.includes(String(one))) : all;
   return {
     ...values,
+    ...choose(values.only, { majors, leaks }),
     runs: count(values.runs, "--runs"),
     jobs: count(values.jobs, "--jobs"),
     methods: values.method,
-    majors: chosen(majors),
-    leaks: chosen(leaks),
   };
 }
 
-function count(text, name) {
-  if (!/^[1-9]\d*$/.test(text)) throw new Error(`${name} ${text}: give a whole number from 1`);
-  return Number(text);
-}
-
 const cellName = (major, leak) => `${major} ${leak}`;
-
-/** The proofs so far: `{ <method>: { build, runs: { <cell>: [run, …] } } }`. */
-const readRecord = () => (fs.existsSync(record) ? JSON.parse(fs.readFileSync(record, "utf8")) : {});
 
 /** Runs what is missing in the record, `jobs` at a time, run by run through all cells. */
 async function prove(proofs, { runs: wanted, methods, majors, leaks, jobs, fresh }) {
@@ -80,23 +56,20 @@ async function prove(proofs, { runs: wanted, methods, majors, leaks, jobs, fresh
   }
   const total = missing.length;
   let done = 0;
-  const work = async () => {
-    for (let next = missing.shift(); next !== undefined; next = missing.shift()) {
-      const { method, major, leak } = next;
-      const { milliseconds, bytes, broken } = await runMainJob(next);
-      const finished = { version: node(major).version, milliseconds, bytes, broken };
-      (proofs[method].runs[cellName(major, leak)] ??= []).push(finished);
-      fs.writeFileSync(`${record}.part`, JSON.stringify(proofs, null, 1));
-      fs.renameSync(`${record}.part`, record);
-      done += 1;
-      const verdict = Object.values(broken).join("; ") || "holds";
-      console.log(
-        `${done}/${total} ${method} Node ${major} ${leak}: ${(milliseconds / 1000).toFixed(1)} s, ${verdict}`,
-      );
-    }
-  };
-  await Promise.all(Array.from({ length: jobs }, work));
+  await inTurns(missing, jobs, async (next) => {
+    const { method, major, leak } = next;
+    const { milliseconds, bytes, broken } = await runMainJob(next);
+    const finished = { version: node(major).version, milliseconds, bytes, broken };
+    (proofs[method].runs[cellName(major, leak)] ??= []).push(finished);
+    keep(proofs);
+    done += 1;
+    const verdict = Object.values(broken).join("; ") || "holds";
+    console.log(`${done}/${total} ${method} Node ${major} ${leak}: ${(milliseconds / 1000).toFixed(1)} s, ${verdict}`);
+  });
 }
+
+/** The proof of control groups, which may be under way as well, stays as it is. */
+const keep = ({ native, inspector }) => writeRecord({ ...readRecord(), native, inspector });
 
 function median(numbers) {
   const sorted = numbers.filter((number) => number !== null).sort((a, b) => a - b);
@@ -141,19 +114,21 @@ function row(method, major, leak, runs) {
 
 async function main() {
   const chosen = options();
-  fs.mkdirSync(cache, { recursive: true });
   const proofs = readRecord();
   buildReader();
   await prove(proofs, chosen);
   fs.mkdirSync(path.dirname(results), { recursive: true });
   fs.writeFileSync(results, table(proofs));
-  const all = Object.values(proofs).flatMap(({ runs }) => Object.values(runs).flat());
+  const proved = methods.flatMap((method) => proofs[method] ?? []);
+  const all = proved.flatMap(({ runs }) => Object.values(runs).flat());
   const broken = all.filter((run) => Object.keys(run.broken).length > 0);
   console.log(`${all.length - broken.length} of ${all.length} runs hold every rule. The table: ${results}`);
   if (broken.length > 0) process.exitCode = 1;
 }
 
-main().catch((error) => {
-  console.error(error.message);
-  process.exitCode = 1;
-});
+if (process.argv.includes("--cgroup")) require("./proof-cgroup");
+else
+  main().catch((error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });

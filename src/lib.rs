@@ -32,6 +32,8 @@ pub mod native;
 ))]
 #[path = "native/elsewhere.rs"]
 pub mod native;
+#[cfg(feature = "helper")]
+pub mod report;
 pub mod request;
 #[cfg(all(feature = "addon", unix))]
 pub mod signal_request;

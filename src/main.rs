@@ -3,6 +3,8 @@
 //! Standard output carries only [`Answer`]s for the addon, standard error the lines for people. Rust's runtime ignores
 //! SIGPIPE, so an addon that died with its process does not end a dump.
 
+mod command;
+
 use std::io::{self, BufReader, IsTerminal};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -16,15 +18,24 @@ use node_oom_heapdump::request::{
 };
 
 const HELP: &str = "\
-Writes the heap snapshot of a Node process to a file.
+Heap snapshots of Node processes.
 
 Usage:
+  node-oom-heapdump take --port <port> | --url <url> | --pid <pid>   takes a snapshot of a running process
+  node-oom-heapdump check <file>                                     tells whether a snapshot is complete
+  node-oom-heapdump analyze <file>                                   tells what holds the memory
+  node-oom-heapdump diff <before> <after>                            tells what grew between two snapshots
+  node-oom-heapdump show <file> <id>                                 shows one object
+  node-oom-heapdump path <file> <id>                                 shows what keeps it in memory
+  node-oom-heapdump <command> --help
+  node-oom-heapdump --help | --version
+
+What the addon calls:
   node-oom-heapdump dump --process <pid> --thread <id> --file <absolute path>
                          (--inspector-url <ws url> | --inspector-port <port> | --frozen-child)
                          [--gzip] [--program <name>] [--keep <number>] [--exec <word>]... [--timeout <ms>] [--redact]
-  node-oom-heapdump --help | --version
 
-Options:
+Its options:
   --process <pid>         the process whose heap is wanted; any other is left alone
   --thread <id>           Node's threadId: 0 for the main thread, else a worker's
   --file <path>           where to write; an existing file is kept, and the name gets a number
@@ -48,12 +59,15 @@ Exit codes:
 ";
 
 fn main() -> ExitCode {
+    if let Some(code) = command::run(std::env::args_os()) {
+        return code;
+    }
     match Command::parse(lexopt::Parser::from_env()) {
         Ok(Command::Dump(request)) => dump(&request),
         Ok(Command::Print(text)) => print(text),
         Err(error) => {
             report(Failure::of_dump(error.to_string()));
-            ExitCode::from(2)
+            ExitCode::from(command::WRONG_USAGE)
         }
     }
 }
@@ -84,8 +98,7 @@ impl Command {
 }
 
 fn print(text: &str) -> ExitCode {
-    use std::io::Write;
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match command::print(text) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -69,6 +69,20 @@ pub enum Reason {
     Signal,
 }
 
+impl Reason {
+    /// Its name, as in the summary.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Threshold => "threshold",
+            Self::NearHeapLimit => "near-heap-limit",
+            Self::OutOfMemory => "out-of-memory",
+            Self::Rss => "rss",
+            Self::Signal => "signal",
+        }
+    }
+}
+
 /// A row of `v8.getHeapSpaceStatistics()`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

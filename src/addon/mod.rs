@@ -8,6 +8,7 @@ pub mod measurements;
 pub mod on_demand;
 #[cfg(all(feature = "oracle", target_os = "linux"))]
 pub mod oracle;
+mod told;
 mod trust;
 
 use std::cell::RefCell;
@@ -16,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use napi::bindgen_prelude::{Env, ObjectRef, Result};
+use napi::CleanupEnvHook;
+use napi::bindgen_prelude::{Env, Function, ObjectRef, Result};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 
@@ -30,10 +32,11 @@ use crate::signal_request;
 use crate::v8::{Isolate, UnsupportedHost};
 use crate::watch::limit::{LimitSources, old_generation_limit};
 use crate::watch::{
-    IsolateWatch, MemoryBound, Program, Rules, Settings, Watch, answer_on_this_thread,
+    Announce, IsolateWatch, MemoryBound, Program, Rules, Settings, Watch, answer_on_this_thread,
     catch_fatal_errors,
 };
 use file_options::{WantedFiles, without_value, without_values};
+use told::Told;
 use trust::Trust;
 
 /// What `index.js` knows of the process and of the user's wishes.
@@ -77,6 +80,8 @@ pub struct ArmOptions {
     pub timeout: f64,
     /// How many dumps are made of a process that is not dying.
     pub max_dumps: u32,
+    /// Whether dumps are made that nobody asks for.
+    pub heapdump_on_oom: bool,
     /// The time between such dumps, in milliseconds.
     pub cooldown: f64,
 }
@@ -137,8 +142,10 @@ struct Armed {
     file_options: FileOptions,
     port: u16,
     trust: Trust,
-    /// Keeps the self-test's objects alive, and among the isolate's global handles. The environment frees it.
-    _probe: ObjectRef<false>,
+    /// Keeps the self-test's objects alive, and among the isolate's global handles. An environment that ends frees it.
+    probe: ObjectRef<false>,
+    /// What the environment calls at its end.
+    end: Option<CleanupEnvHook<u32>>,
     /// Whether the inspector may serve where the heap reader fails.
     may_fall_back: bool,
 }
@@ -150,14 +157,20 @@ thread_local! {
 /// The inspector's address, process-wide: a worker has no `inspector.url()` of its own.
 static INSPECTOR_URL: Mutex<Option<String>> = Mutex::new(None);
 
-/// Begins to watch the isolate of the calling thread. Returns what cannot be watched, in sentences.
+/// Begins to watch the isolate of the calling thread, and calls `tell` with what becomes of its dumps. Returns what cannot be
+/// watched, in sentences.
 #[napi]
-pub fn arm(env: Env, options: ArmOptions) -> Result<Vec<String>> {
+pub fn arm(env: Env, options: ArmOptions, tell: Function<'_, Told, ()>) -> Result<Vec<String>> {
     let (thread, rss, signal) = (options.thread, memory_bound(&options), options.signal);
     let wake = waker(&env)?;
-    let armed = watch_this_isolate(options, wake)?;
-    ARMED.with_borrow_mut(|slot| *slot = Some(armed));
-    env.add_env_cleanup_hook(thread, disarm)?;
+    let armed = watch_this_isolate(options, wake, announcer(&tell)?)?;
+    let end = env.add_env_cleanup_hook(thread, disarm)?;
+    ARMED.with_borrow_mut(|slot| {
+        *slot = Some(Armed {
+            end: Some(end),
+            ..armed
+        })
+    });
     let mut failures = Vec::new();
     let mut note = |failure: Option<String>| failures.extend(failure);
     note(
@@ -217,6 +230,18 @@ fn waker(env: &Env) -> Result<Box<dyn Fn() + Send + Sync>> {
     }))
 }
 
+/// Has the event loop of the calling thread hear what becomes of its dumps. It keeps no process alive.
+fn announcer(tell: &Function<'_, Told, ()>) -> Result<Announce> {
+    let tell = tell
+        .build_threadsafe_function::<Told>()
+        .weak::<true>()
+        .build()?;
+    Ok(Box::new(move |news| {
+        // An environment that is ending hears nothing any more.
+        tell.call(news.into(), ThreadsafeFunctionCallMode::NonBlocking);
+    }))
+}
+
 /// The script whose value the self-test reads back.
 #[napi]
 pub fn self_test_probe() -> &'static str {
@@ -241,6 +266,7 @@ pub fn watch_status() -> Option<WatchStatus> {
 fn watch_this_isolate(
     options: ArmOptions,
     wake: Box<dyn Fn() + Send + Sync>,
+    announce: Announce,
 ) -> std::result::Result<Armed, ArmError> {
     if ARMED.with_borrow(Option::is_some) {
         return Err(ArmError::Armed);
@@ -260,6 +286,7 @@ fn watch_this_isolate(
     let rules = Rules {
         timeout: milliseconds(options.timeout),
         max_dumps: options.max_dumps,
+        only_on_request: !options.heapdump_on_oom,
         cooldown: milliseconds(options.cooldown),
     };
     let redacts = options.file_options.redact;
@@ -286,7 +313,7 @@ fn watch_this_isolate(
             node_options,
         },
     };
-    let watch = Watch::new(settings, monitor.watches());
+    let watch = Watch::new(settings, monitor.watches(), announce);
     let trust = Trust::of(isolate, &options)?;
     let armed = Armed {
         isolate: ManuallyDrop::new(IsolateWatch::install(isolate, watch, trust.dumper(), wake)),
@@ -298,24 +325,50 @@ fn watch_this_isolate(
             .with_timeout(milliseconds(options.timeout)),
         port: options.port,
         trust,
-        _probe: options.probe,
+        probe: options.probe,
+        end: None,
         may_fall_back: options.method != Method::Native.name() && !redacts,
     };
     armed.prepare_helper()?;
     Ok(armed)
 }
 
-/// Runs on the isolate's thread, when its environment ends and the isolate is still alive.
-fn disarm(thread: u32) {
-    if let Some(armed) = ARMED.with_borrow_mut(Option::take) {
-        drop(ManuallyDrop::into_inner(armed.isolate));
+/// Ceases to watch the isolate of the calling thread. A dump that is being made is completed.
+#[napi]
+pub fn stop(env: Env) -> Result<()> {
+    let Some(armed) = ARMED.with_borrow_mut(Option::take) else {
+        return Ok(());
+    };
+    if armed.thread == MAIN_THREAD {
+        memory_watch::stop();
     }
-    if let Ok(monitor) = Monitor::of_this_process() {
-        monitor.dismiss(thread);
+    let (end, probe) = armed.cease();
+    if let Some(end) = end {
+        env.remove_env_cleanup_hook(end)?;
+    }
+    probe.unref(&env)
+}
+
+/// Node's `threadId` of the main thread.
+const MAIN_THREAD: u32 = 0;
+
+/// Runs on the isolate's thread, when its environment ends and the isolate is still alive.
+fn disarm(_thread: u32) {
+    if let Some(armed) = ARMED.with_borrow_mut(Option::take) {
+        armed.cease();
     }
 }
 
 impl Armed {
+    /// Removes every callback. Returns what is the environment's.
+    fn cease(self) -> (Option<CleanupEnvHook<u32>>, ObjectRef<false>) {
+        drop(ManuallyDrop::into_inner(self.isolate));
+        if let Ok(monitor) = Monitor::of_this_process() {
+            monitor.dismiss(self.thread);
+        }
+        (self.end, self.probe)
+    }
+
     fn prepare_helper(&self) -> std::result::Result<(), ArmError> {
         Monitor::of_this_process()?.prepare(self.thread, self.helper_for(&self.file));
         Ok(())

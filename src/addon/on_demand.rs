@@ -1,7 +1,8 @@
 //! What the program asks for while it runs: a heap snapshot, and the self-test of the heap reader.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use napi::bindgen_prelude::{Env, Object, Result};
 use napi_derive::napi;
@@ -9,10 +10,13 @@ use napi_derive::napi;
 use super::{ARMED, ArmError, Armed};
 use crate::message::tell;
 use crate::metadata;
-use crate::monitor::{Helper, HelperError, NoThread, RunningHelper, spawn_without_signals};
+use crate::method::Method;
+use crate::monitor::{
+    Helper, HelperError, NoThread, RunningHelper, Snapshot, spawn_without_signals,
+};
 use crate::native;
 use crate::summary::{DumpMetadata, Reason};
-use crate::watch::ChildEnd;
+use crate::watch::{ChildEnd, CompleteDump};
 
 /// Has a frozen child read the self-test's objects back. The promise gives why the native method is not used from now on, or
 /// `null`.
@@ -47,9 +51,9 @@ pub fn create_heap_snapshot<'env>(env: &'env Env, file: Option<String>) -> Resul
         let begun = Begun::begin(armed, &file)?;
         let watch = Arc::clone(armed.isolate.watch());
         spawn_without_signals("oom-heapdump", move || match begun.finish() {
-            Ok(file) => {
-                let path = file.to_string_lossy().into_owned();
-                watch.snapshot_completed(file);
+            Ok(dump) => {
+                let path = dump.file.to_string_lossy().into_owned();
+                watch.snapshot_completed(dump);
                 deferred.resolve(move |_| Ok(path));
             }
             Err(error) => deferred.reject(reason(error)),
@@ -66,47 +70,64 @@ struct Begun {
     helper: Helper,
     running: RunningHelper,
     child: Option<Box<dyn ChildEnd>>,
-    is_native: bool,
+    method: Method,
     metadata: DumpMetadata,
+    start: Instant,
+    pause: Option<Duration>,
 }
 
 impl Begun {
     fn begin(armed: &Armed, file: &Path) -> Result<Begun> {
+        let start = Instant::now();
         let mut helper = armed.helper_for(file);
-        let reader = armed.trust.reader();
         let metadata = metadata::gather(Reason::Request, armed.isolate.watch());
-        let (running, child) = match reader {
-            Some(reader) => reader
-                .begin(&mut helper, armed.isolate.watch())
-                .map_err(reason)?,
-            None => (helper.ask_inspector(&metadata).map_err(reason)?, None),
+        let (method, (running, child)) = match armed.trust.reader() {
+            Some(reader) => {
+                let begun = reader.begin(&mut helper, armed.isolate.watch());
+                (Method::Native, begun.map_err(reason)?)
+            }
+            None => {
+                let running = helper.ask_inspector(&metadata).map_err(reason)?;
+                (Method::Inspector, (running, None))
+            }
         };
         Ok(Begun {
             helper,
             running,
             child,
-            is_native: reader.is_some(),
+            method,
             metadata,
+            start,
+            pause: (method == Method::Native).then(|| start.elapsed()),
         })
     }
 
-    fn finish(mut self) -> std::result::Result<PathBuf, HelperError> {
+    fn finish(mut self) -> std::result::Result<CompleteDump, HelperError> {
         // The child is gone before the promise is kept, so that the next dump finds its place free.
         if let Some(child) = self.child {
             child.wait();
         }
-        match self.running.hear_out(|| {}) {
-            Err(error)
-                if self.is_native && error.is_of_source() && self.helper.may_ask_inspector() =>
-            {
+        let is_native = self.method == Method::Native;
+        let snapshot = match self.running.hear_out(|| {}) {
+            Err(error) if is_native && error.is_of_source() && self.helper.may_ask_inspector() => {
                 if !error.was_told() {
                     tell(&error.to_string());
                 }
                 tell("the inspector is asked for the heap snapshot instead");
+                self.method = Method::Inspector;
                 self.helper.ask_inspector(&self.metadata)?.hear_out(|| {})
             }
             result => result,
-        }
+        };
+        let Snapshot { file, bytes } = snapshot?;
+        Ok(CompleteDump {
+            file,
+            bytes,
+            reason: Reason::Request,
+            method: self.method,
+            pause: self.pause.filter(|_| self.method == Method::Native),
+            duration: self.start.elapsed(),
+        })
     }
 }
 

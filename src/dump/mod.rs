@@ -22,8 +22,9 @@ mod words;
 mod write_back;
 
 pub use guarded_pipe::GuardedPipe;
+pub use place::Place;
 pub use preflight::NoRoom;
-pub use sink::Written;
+pub use sink::{Sink, Written};
 pub use stages::Dump;
 
 use std::io;

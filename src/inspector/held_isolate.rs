@@ -106,6 +106,7 @@ impl<T: Transport> Drop for HeldIsolate<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Peer;
     use super::*;
     use std::collections::VecDeque;
     use tungstenite::Utf8Bytes;
@@ -128,7 +129,9 @@ mod tests {
             self.incoming
                 .pop_front()
                 .map(Utf8Bytes::from)
-                .ok_or(Error::Closed { process: 1 })
+                .ok_or(Error::Closed {
+                    peer: Peer::Process(1),
+                })
         }
     }
 

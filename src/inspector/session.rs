@@ -1,11 +1,11 @@
 //! Requests and their replies, over any transport.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::protocol::{self, Incoming};
-use super::{Error, ISOLATE_PATIENCE, Transport, WebSocketTransport};
+use super::{Error, ISOLATE_PATIENCE, Peer, Transport, WebSocketTransport};
 
 /// A conversation with one isolate.
 pub struct Session<T> {
@@ -35,6 +35,30 @@ impl<T: Transport> Session<T> {
         on_sent();
         let reply = self.reply(EVALUATE, id)?;
         Ok(reply.pointer("/result/value").cloned().unwrap_or_default())
+    }
+
+    /// Sends a request and waits for its result.
+    pub(super) fn request(
+        &mut self,
+        method: &'static str,
+        parameters: Value,
+    ) -> Result<Value, Error> {
+        let id = self.send(method, parameters)?;
+        self.reply(method, id)
+    }
+
+    /// Passes over whatever comes for so long.
+    pub(super) fn listen_for(&mut self, duration: Duration) -> Result<(), Error> {
+        let deadline = Instant::now() + duration;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.next(left) {
+                Err(Error::Silent { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+                Ok(_) if left.is_zero() => return Ok(()),
+                Ok(_) => {}
+            }
+        }
     }
 
     /// Sends a request and returns its id, under which the reply will come.
@@ -69,26 +93,39 @@ impl<T: Transport> Session<T> {
 }
 
 impl Session<WebSocketTransport> {
-    /// Makes sure that the isolate behind this session runs in the process it was opened for.
+    /// Makes sure that the isolate behind this session runs in the process it was opened for, and returns that one's id,
+    /// by its own word: in a container it is the id inside.
     ///
     /// `on_sent` is called as soon as the request is on its way: from then on the isolate has something to answer.
     ///
     /// # Errors
-    /// [`Error::Stranger`] when it is another process.
-    pub fn verify_process(&mut self, on_sent: impl FnOnce()) -> Result<(), Error> {
-        let expected = self.transport.process();
+    /// [`Error::Stranger`] when it is another process, or none of Node.
+    pub fn verify_process(&mut self, on_sent: impl FnOnce()) -> Result<u32, Error> {
         let found = self.evaluate("process.pid", on_sent)?;
-        if found == json!(expected) {
-            return Ok(());
+        let found = found.as_u64().and_then(|process| process.try_into().ok());
+        match (self.transport.peer(), found) {
+            (Peer::Process(expected), Some(process)) if *expected == process => Ok(process),
+            (Peer::Address(_), Some(process)) => {
+                self.transport.identify(process);
+                Ok(process)
+            }
+            (expected, found) => Err(Error::Stranger {
+                address: self.transport.address().to_owned(),
+                expected: expected.clone(),
+                found: found.map_or("no Node process".into(), |process| {
+                    Peer::Process(process).to_string()
+                }),
+            }),
         }
-        let found = match found.as_u64() {
-            Some(process) => format!("process {process}"),
-            None => "no Node process".into(),
-        };
-        Err(Error::Stranger {
-            address: self.transport.address().to_owned(),
-            expected,
-            found,
-        })
+    }
+
+    /// Closes the inspector behind this session, with the session.
+    ///
+    /// # Errors
+    /// Those of the protocol.
+    pub fn close_inspector(mut self) -> Result<(), Error> {
+        // It waits until its sessions have ended, so this one must not wait for it.
+        let close = "void setTimeout(require('inspector').close).unref()";
+        self.evaluate(close, || {}).map(drop)
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tungstenite::{Error as WebSocketError, HandshakeError, Message, Utf8Bytes, WebSocket};
 
 use super::address::Endpoint;
-use super::{Error, IO_THREAD_PATIENCE};
+use super::{Error, IO_THREAD_PATIENCE, Peer};
 
 /// How often a silent process is asked whether it is still there.
 const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -34,12 +34,14 @@ pub trait Transport {
 pub struct WebSocketTransport {
     socket: WebSocket<TcpStream>,
     address: String,
-    process: u32,
+    peer: Peer,
+    /// The read timeout that is set.
+    patience: Duration,
 }
 
 impl WebSocketTransport {
     /// Connects and shakes hands; both are served by the inspector's IO thread, however busy the application is.
-    pub fn open(endpoint: &Endpoint, process: u32) -> Result<WebSocketTransport, Error> {
+    pub fn open(endpoint: &Endpoint, peer: Peer) -> Result<WebSocketTransport, Error> {
         let address = endpoint.socket.to_string();
         let unreachable = |source| Error::Unreachable {
             address: address.clone(),
@@ -67,14 +69,11 @@ impl WebSocketTransport {
                 reason,
             }
         })?;
-        socket
-            .get_ref()
-            .set_read_timeout(Some(HEARTBEAT))
-            .map_err(unreachable)?;
         Ok(WebSocketTransport {
             socket,
             address,
-            process,
+            peer,
+            patience: IO_THREAD_PATIENCE,
         })
     }
 
@@ -83,9 +82,14 @@ impl WebSocketTransport {
         &self.address
     }
 
-    /// The process that should be behind it.
-    pub fn process(&self) -> u32 {
-        self.process
+    /// The process that is, or should be, behind it.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// From now on the process behind it is known.
+    pub(super) fn identify(&mut self, process: u32) {
+        self.peer = Peer::Process(process);
     }
 
     fn error(&self, error: WebSocketError) -> Error {
@@ -95,16 +99,29 @@ impl WebSocketTransport {
             | WebSocketError::Protocol(
                 tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
             ) => Error::Closed {
-                process: self.process,
+                peer: self.peer.clone(),
             },
             WebSocketError::Io(error) if is_disconnection(&error) => Error::Closed {
-                process: self.process,
+                peer: self.peer.clone(),
             },
             error => Error::Connection {
-                process: self.process,
+                peer: self.peer.clone(),
                 source: Box::new(error),
             },
         }
+    }
+}
+
+impl WebSocketTransport {
+    /// Lets the next read end after so long or after a heartbeat, whichever is sooner.
+    fn wait_at_most(&mut self, silence: Duration) -> Result<(), Error> {
+        let patience = silence.clamp(Duration::from_millis(1), HEARTBEAT);
+        if patience == self.patience {
+            return Ok(());
+        }
+        self.patience = patience;
+        let set = self.socket.get_ref().set_read_timeout(Some(patience));
+        set.map_err(|error| self.error(WebSocketError::Io(error)))
     }
 }
 
@@ -118,18 +135,19 @@ impl Transport for WebSocketTransport {
     fn receive(&mut self, silence: Duration) -> Result<Utf8Bytes, Error> {
         let since = Instant::now();
         loop {
+            self.wait_at_most(silence.saturating_sub(since.elapsed()))?;
             match self.socket.read() {
                 Ok(Message::Text(text)) => return Ok(text),
                 Ok(_) => {}
                 Err(WebSocketError::Io(error)) if is_nothing_yet(&error) => {
-                    if !is_alive(self.process) {
+                    if !is_alive(&self.peer) {
                         return Err(Error::Closed {
-                            process: self.process,
+                            peer: self.peer.clone(),
                         });
                     }
                     if since.elapsed() >= silence {
                         return Err(Error::Silent {
-                            process: self.process,
+                            peer: self.peer.clone(),
                             silence,
                         });
                     }
@@ -165,10 +183,14 @@ fn is_disconnection(error: &io::Error) -> bool {
     )
 }
 
-/// Whether the process exists. One of another user does; it only must not be signalled.
+/// Whether the process exists. One of another user does; it only must not be signalled. Where its id is not known the
+/// closed connection alone tells.
 #[cfg(unix)]
-fn is_alive(process: u32) -> bool {
-    let Ok(process) = libc::pid_t::try_from(process) else {
+fn is_alive(peer: &Peer) -> bool {
+    let Peer::Process(process) = peer else {
+        return true;
+    };
+    let Ok(process) = libc::pid_t::try_from(*process) else {
         return false;
     };
     // SAFETY: signal 0 only asks.
@@ -178,6 +200,6 @@ fn is_alive(process: u32) -> bool {
 
 /// Elsewhere the closed connection alone tells.
 #[cfg(not(unix))]
-fn is_alive(_process: u32) -> bool {
+fn is_alive(_peer: &Peer) -> bool {
     true
 }

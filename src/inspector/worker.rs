@@ -28,14 +28,17 @@ pub fn attach_to_worker(
     thread: u32,
     on_sent: impl FnOnce(),
 ) -> Result<Session<WorkerTransport<'_>>, Error> {
-    let process = main.transport().process();
-    let session = find_worker(main, thread)?.ok_or(Error::NoSuchWorker { process, thread })?;
+    let peer = main.transport().peer().clone();
+    let session = find_worker(main, thread)?.ok_or_else(|| Error::NoSuchWorker {
+        peer: peer.clone(),
+        thread,
+    })?;
     let mut worker = Session::new(WorkerTransport { main, session });
     // A title is for people; only the isolate itself knows for sure.
     if worker.evaluate("require('worker_threads').threadId", on_sent)? == json!(thread) {
         Ok(worker)
     } else {
-        Err(Error::NoSuchWorker { process, thread })
+        Err(Error::NoSuchWorker { peer, thread })
     }
 }
 

@@ -7,6 +7,7 @@ mod pace;
 mod shares;
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use crate::cgroup::{MemoryGroups, SYSTEM_ROOT};
@@ -31,7 +32,11 @@ pub enum MemoryWatchError {
     Thread(#[from] NoThread),
 }
 
-/// Begins to watch, for as long as the process lives.
+/// What is watched now. The thread looks at it at each sample, so that a process that begins and ceases to watch a thousand times
+/// has one such thread.
+static WATCHED: Mutex<Option<Gauge>> = Mutex::new(None);
+
+/// Begins to watch, until [`stop`].
 ///
 /// # Errors
 /// A [`MemoryWatchError`] where there is nothing to compare with.
@@ -41,20 +46,30 @@ pub fn start(bound: MemoryBound) -> Result<(), MemoryWatchError> {
         MemoryBound::Percent(percent) => MemoryWatchError::NoLimit(percent),
         MemoryBound::Bytes(_) => MemoryWatchError::NoResidentMemory,
     })?;
-    spawn_without_signals("oom-rss", move || watch(&gauge)).map_err(NoThread::from)?;
+    if watched().replace(gauge).is_none() {
+        static THREAD: OnceLock<Result<(), NoThread>> = OnceLock::new();
+        let thread = || {
+            spawn_without_signals("oom-rss", watch)
+                .map(drop)
+                .map_err(NoThread::from)
+        };
+        THREAD.get_or_init(thread).clone()?;
+    }
     Ok(())
 }
 
-fn watch(gauge: &Gauge) {
+/// Ceases to watch.
+pub fn stop() {
+    *watched() = None;
+}
+
+fn watched() -> MutexGuard<'static, Option<Gauge>> {
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn watch() {
     loop {
-        let level = gauge.read();
-        if let Some(level) = level
-            && level.is_above(gauge.bound)
-            && gauge.is_this_process_to_blame()
-        {
-            ask_for_dump(level.as_cause(gauge.bound));
-        }
-        let filled = level.map_or(0.0, |level| level.filled(gauge.bound));
+        let filled = watched().as_ref().map_or(0.0, Gauge::sample);
         thread::sleep(pace::until_next_sample(filled));
     }
 }
@@ -101,6 +116,17 @@ impl Gauge {
             bound,
             groups: MemoryGroups::of_this_process(Path::new(SYSTEM_ROOT)),
         }
+    }
+
+    /// Asks for a dump where the bound is exceeded. Returns how much of it is filled.
+    fn sample(&self) -> f64 {
+        let Some(level) = self.read() else {
+            return 0.0;
+        };
+        if level.is_above(self.bound) && self.is_this_process_to_blame() {
+            ask_for_dump(level.as_cause(self.bound));
+        }
+        level.filled(self.bound)
     }
 
     fn read(&self) -> Option<Level> {

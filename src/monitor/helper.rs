@@ -200,6 +200,14 @@ fn standard_error() -> Stdio {
     Stdio::inherit()
 }
 
+/// A complete snapshot.
+pub struct Snapshot {
+    /// Where it is.
+    pub file: PathBuf,
+    /// The size of that file.
+    pub bytes: u64,
+}
+
 /// A helper at work.
 pub struct RunningHelper {
     child: Child,
@@ -218,12 +226,14 @@ impl RunningHelper {
     ///
     /// # Errors
     /// A [`HelperError`], which has been told already if [`HelperError::was_told`].
-    pub fn hear_out(mut self, connected: impl Fn()) -> Result<PathBuf, HelperError> {
+    pub fn hear_out(mut self, connected: impl Fn()) -> Result<Snapshot, HelperError> {
         let mut answers = BufReader::new(&mut self.answers);
         let verdict = loop {
             match Answer::read_from(&mut answers) {
                 Ok(Some(Answer::Connected)) => connected(),
-                Ok(Some(Answer::Complete { file, .. })) => break Some(Ok(file)),
+                Ok(Some(Answer::Complete { file, bytes })) => {
+                    break Some(Ok(Snapshot { file, bytes }));
+                }
                 Ok(Some(Answer::Failed { reason })) => {
                     break Some(Err(HelperError::Failed(reason)));
                 }

@@ -7,15 +7,18 @@ mod helper;
 mod signals;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
 use crate::message::{megabytes, tell};
 use crate::metadata;
-use crate::watch::{Alarm, Cause, ChildEnd, Common, Danger, Frames, MemoryBound, Stage, Watch};
-pub use helper::{Helper, HelperError, RunningHelper};
+use crate::method::Method;
+use crate::watch::{
+    Alarm, Cause, ChildEnd, Common, CompleteDump, Danger, Frames, MemoryBound, Stage, Watch,
+};
+pub use helper::{Helper, HelperError, RunningHelper, Snapshot};
 pub use signals::spawn_without_signals;
 
 /// How many alarms may wait. Each isolate has one that matters; more than this many at once would be more workers than a
@@ -120,13 +123,20 @@ fn begin_dump(danger: Danger, frames: Option<Frames>, helpers: &Arc<Helpers>) {
 }
 
 fn make_dump(danger: &Danger, frames: Option<Frames>, helpers: &Helpers) {
-    let watch = &*danger.watch;
+    let (watch, start) = (&*danger.watch, Instant::now());
     let result = match frames {
         Some(frames) => dump_from_frozen_child(danger, frames, helpers),
         None => dump_from_inspector(danger, helpers),
     };
     match result {
-        Ok(file) => watch.dump_completed(file),
+        Ok((Snapshot { file, bytes }, method)) => watch.dump_completed(CompleteDump {
+            file,
+            bytes,
+            reason: metadata::reason_of(&danger.cause),
+            method,
+            pause: watch.pause().filter(|_| method == Method::Native),
+            duration: start.elapsed(),
+        }),
         Err(error) => {
             if !error.was_told() {
                 tell(&error.to_string());
@@ -147,7 +157,7 @@ fn dump_from_frozen_child(
     danger: &Danger,
     frames: Frames,
     helpers: &Helpers,
-) -> Result<PathBuf, HelperError> {
+) -> Result<(Snapshot, Method), HelperError> {
     let (watch, Frames { pipe, child }) = (&danger.watch, frames);
     let result = with_helper(watch, helpers, |helper| helper.start(pipe)).and_then(|helper| {
         // The child is gone before the dump is over, so that the next one finds its place free.
@@ -166,15 +176,19 @@ fn dump_from_frozen_child(
             watch.dump.set(Stage::Requested);
             dump_from_inspector(danger, helpers)
         }
-        result => result,
+        result => result.map(|snapshot| (snapshot, Method::Native)),
     }
 }
 
-fn dump_from_inspector(danger: &Danger, helpers: &Helpers) -> Result<PathBuf, HelperError> {
+fn dump_from_inspector(
+    danger: &Danger,
+    helpers: &Helpers,
+) -> Result<(Snapshot, Method), HelperError> {
     let watch = &danger.watch;
     let metadata = metadata::gather(metadata::reason_of(&danger.cause), watch);
-    with_helper(watch, helpers, |helper| helper.ask_inspector(&metadata))?
-        .hear_out(|| watch.dump.set(Stage::Connected))
+    let helper = with_helper(watch, helpers, |helper| helper.ask_inspector(&metadata))?;
+    let snapshot = helper.hear_out(|| watch.dump.set(Stage::Connected))?;
+    Ok((snapshot, Method::Inspector))
 }
 
 fn with_helper(

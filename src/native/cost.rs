@@ -53,7 +53,7 @@ pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<Dum
         let held = before_freeze.elapsed();
         // In the shared way the child has been reaped by now, in the other way it is after the helper.
         let reaped_with_freeze = cpu_time_of(libc::RUSAGE_CHILDREN);
-        let file = helper.hear_out(|| {});
+        let file = helper.hear_out(|| {}).map(|snapshot| snapshot.file);
         let wall = start.elapsed();
         let reaped_with_helper = cpu_time_of(libc::RUSAGE_CHILDREN);
         is_over.store(true, Ordering::Relaxed);

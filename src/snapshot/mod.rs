@@ -1,5 +1,7 @@
 //! The .heapsnapshot format: its vocabulary and a streaming [`writer`]. It knows nothing of V8's memory.
 
+#[cfg(feature = "helper")]
+pub mod reader;
 pub mod row;
 pub mod writer;
 

@@ -137,7 +137,9 @@ impl IsolateWatch {
         })
     }
 
-    /// Lets the process go on as it would have without us: V8's next call reaches the callback installed before ours.
+    /// Lets the process go on as it would have without us. Where a callback was installed before ours, V8's next call reaches it,
+    /// and until then the limit must be higher. Where none was, V8 goes by the limit it has: with a higher one the process would
+    /// use memory that it would never have used, and its control group may not have it.
     fn step_aside(&self, current: u64) -> u64 {
         if self.watch().is_worker() {
             self.settle();
@@ -145,6 +147,9 @@ impl IsolateWatch {
         self.remove_near_heap_limit();
         self.isolate
             .automatically_restore_initial_heap_limit(RECOVERED_SHARE);
+        if !self.watch().has_earlier_callback {
+            return current;
+        }
         // V8 takes a limit that is not above the one it has for a refusal.
         self.parting_limit(current.max(self.settled_limit.get()))
     }
@@ -166,6 +171,10 @@ impl IsolateWatch {
     }
 
     fn install_near_heap_limit(&self) {
+        // Whoever makes no dump there has no say there.
+        if self.watch().rules.only_on_request {
+            return;
+        }
         if !self.installed_near_heap_limit.replace(true) {
             self.watch().note_recovery();
             self.was_near_heap_limit.set(false);

@@ -64,12 +64,14 @@ impl WatchedIsolate {
     /// Begins a dump for `cause` if it is time for one.
     pub fn begin_unless_begun(&self, cause: Cause, meanwhile: Meanwhile) {
         if self.watch.claim(&cause) {
+            let start = Instant::now();
             self.dumper.begin(Danger {
                 watch: Arc::clone(&self.watch),
                 cause,
                 used: self.used(),
                 meanwhile,
             });
+            self.watch.note_pause(start.elapsed());
         }
     }
 

@@ -14,6 +14,7 @@ pub mod hook_cost;
 mod isolate_watch;
 mod isolates;
 mod memory_left;
+mod news;
 mod node_options;
 mod policy;
 mod thread_mark;
@@ -32,6 +33,8 @@ pub use fatal_error::catch_fatal_errors;
 pub use isolate_watch::IsolateWatch;
 pub use isolates::{WatchedIsolate, answer_on_this_thread, ask_for_dump};
 pub use memory_left::resident_memory;
+pub use news::{Announce, CompleteDump, News};
+use node_options::NodeOptions;
 use policy::Past;
 pub use policy::{Meanwhile, MemoryLeft, Rules};
 use thread_mark::ThreadMark;
@@ -52,6 +55,7 @@ pub struct Watch {
     pub dump: DumpStage,
     /// What runs in it.
     pub program: Program,
+    has_earlier_callback: bool,
     own_thread: ThreadMark,
     used: AtomicU64,
     external: AtomicU64,
@@ -60,6 +64,7 @@ pub struct Watch {
     precautions: Arc<AtomicU32>,
     alarms: Sender<Alarm>,
     outcome: Mutex<Outcome>,
+    announce: Announce,
 }
 
 /// When the isolate's last dump was begun, and when one was complete last: milliseconds since the watch began, or [`NEVER`].
@@ -70,6 +75,8 @@ struct LastDump {
     is_precaution: AtomicBool,
     /// Whether it was made of an isolate at its end that has not recovered since.
     is_of_death: AtomicBool,
+    /// How long the isolate's thread stood still for it, in microseconds, or [`NEVER`].
+    pause: AtomicU64,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -227,12 +234,13 @@ pub enum Alarm {
 
 impl Watch {
     /// A watch of the calling thread's isolate that has seen nothing yet.
-    pub fn new(settings: Settings, common: Common) -> Arc<Self> {
+    pub fn new(settings: Settings, common: Common, announce: Announce) -> Arc<Self> {
         Arc::new(Self {
             thread: settings.thread,
             limit: settings.limit,
             threshold: settings.threshold,
             rules: settings.rules,
+            has_earlier_callback: has_earlier_callback(settings.thread, &settings.program),
             program: settings.program,
             collections: Collections::default(),
             dump: DumpStage::default(),
@@ -245,10 +253,12 @@ impl Watch {
                 complete: AtomicU64::new(NEVER),
                 is_precaution: AtomicBool::new(false),
                 is_of_death: AtomicBool::new(false),
+                pause: AtomicU64::new(NEVER),
             },
             precautions: common.precautions,
             alarms: common.alarms,
             outcome: Mutex::default(),
+            announce,
         })
     }
 
@@ -277,25 +287,43 @@ impl Watch {
         self.lock_outcome().clone()
     }
 
-    /// A complete snapshot lies in `file`.
-    pub fn dump_completed(&self, file: PathBuf) {
+    /// A snapshot is complete.
+    pub fn dump_completed(&self, dump: CompleteDump) {
         let mut outcome = self.lock_outcome();
-        outcome.files.push(file);
+        outcome.files.push(dump.file.clone());
         outcome.failure = None;
+        drop(outcome);
         self.last_dump.complete.store(self.now(), Ordering::Relaxed);
         self.dump.set(Stage::Complete);
+        (self.announce)(News::Complete(dump));
     }
 
-    /// A snapshot that the program asked for is complete and lies in `file`.
-    pub fn snapshot_completed(&self, file: PathBuf) {
-        self.lock_outcome().files.push(file);
+    /// A snapshot that the program asked for is complete.
+    pub fn snapshot_completed(&self, dump: CompleteDump) {
+        self.lock_outcome().files.push(dump.file.clone());
+        (self.announce)(News::Complete(dump));
     }
 
     /// The dump came to nothing for `reason`.
     pub fn dump_failed(&self, reason: String) {
-        self.lock_outcome().failure = Some(reason);
+        self.lock_outcome().failure = Some(reason.clone());
         self.uncount();
         self.dump.set(Stage::Failed);
+        (self.announce)(News::Failed(reason));
+    }
+
+    /// The isolate's thread stood still for `pause` so that the dump that is being made could begin.
+    pub fn note_pause(&self, pause: Duration) {
+        let microseconds = pause.as_micros() as u64;
+        self.last_dump.pause.store(microseconds, Ordering::Relaxed);
+    }
+
+    /// See [`Watch::note_pause`].
+    pub fn pause(&self) -> Option<Duration> {
+        match self.last_dump.pause.load(Ordering::Relaxed) {
+            NEVER => None,
+            microseconds => Some(Duration::from_micros(microseconds)),
+        }
     }
 
     /// Gives a claim back that came to nothing through no fault of the dump: the next cause may try again at once.
@@ -397,6 +425,13 @@ impl Watch {
 /// Node's `threadId` of the main thread.
 const MAIN_THREAD: u32 = 0;
 
+/// Whether Node has installed a near-heap-limit callback before ours: the one that ends a worker, or the one that writes its own
+/// snapshots (`Environment::NearHeapLimitCallback`, since 15.1).
+fn has_earlier_callback(thread: u32, program: &Program) -> bool {
+    let options = NodeOptions::new(&program.node_options, &program.exec_argv);
+    thread != MAIN_THREAD || options.has("heapsnapshot-near-heap-limit")
+}
+
 /// Whether `used` bytes are above `threshold` percent of `limit`.
 fn exceeds(used: u64, limit: u64, threshold: Option<u8>) -> bool {
     threshold
@@ -406,6 +441,8 @@ fn exceeds(used: u64, limit: u64, threshold: Option<u8>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method::Method;
+    use crate::summary::Reason;
 
     const LIMIT: u64 = 1000;
 
@@ -415,7 +452,7 @@ mod tests {
             alarms,
             precautions,
         };
-        Watch::new(settings(0, rules), common)
+        Watch::new(settings(0, rules), common, Box::new(|_| {}))
     }
 
     fn settings(thread: u32, rules: Rules) -> Settings {
@@ -442,7 +479,14 @@ mod tests {
     }
 
     fn complete(watch: &Watch) {
-        watch.dump_completed(PathBuf::from("/x.heapsnapshot"));
+        watch.dump_completed(CompleteDump {
+            file: PathBuf::from("/x.heapsnapshot"),
+            bytes: 1,
+            reason: Reason::Threshold,
+            method: Method::Native,
+            pause: None,
+            duration: Duration::ZERO,
+        });
     }
 
     #[test]
@@ -490,8 +534,10 @@ mod tests {
             alarms: crossbeam_channel::bounded(4).0,
             precautions: Arc::default(),
         };
-        let [first, second] =
-            [0, 1].map(|thread| Watch::new(settings(thread, Rules::default()), common.clone()));
+        let [first, second] = [0, 1].map(|thread| {
+            let settings = settings(thread, Rules::default());
+            Watch::new(settings, common.clone(), Box::new(|_| {}))
+        });
         assert!(first.claim(&Cause::Threshold));
         assert!(!second.claim(&Cause::Threshold));
         assert!(second.claim(&Cause::NearHeapLimit));

@@ -23,6 +23,12 @@ impl NodeOptions {
         })
     }
 
+    /// Whether `--name` or `--name=value` is among them.
+    pub fn has(&self, name: &str) -> bool {
+        let key = |option: &String| option.split('=').next() == Some(name);
+        self.0.iter().any(key)
+    }
+
     /// Whether `--name` is on: the last of `--name`, `--no-name` and `--noname` wins.
     pub fn is_on(&self, name: &str) -> bool {
         self.0.iter().rev().find_map(|option| match option {
@@ -93,6 +99,14 @@ mod tests {
                 Some("60")
             );
         }
+    }
+
+    #[test]
+    fn an_option_is_there_with_a_value_and_without() {
+        let options = command_line(&["--heapsnapshot-near-heap-limit", "3", "--stack_size=9"]);
+        assert!(options.has("heapsnapshot-near-heap-limit"));
+        assert!(options.has("stack-size"));
+        assert!(!options.has("stack"));
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Rules {
     pub max_dumps: u32,
     /// How long after such a dump, or after a complete one, the next dump of the isolate may follow at the earliest.
     pub cooldown: Duration,
+    /// Whether nothing but the program itself, or the signal, may ask for a dump.
+    pub only_on_request: bool,
 }
 
 impl Default for Rules {
@@ -21,6 +23,7 @@ impl Default for Rules {
             timeout: Duration::from_millis(300_000),
             max_dumps: 1,
             cooldown: Duration::from_millis(600_000),
+            only_on_request: false,
         }
     }
 }
@@ -42,13 +45,14 @@ pub struct Past {
 pub fn is_due(cause: &Cause, rules: &Rules, past: &Past) -> bool {
     let has_cooled = |since: Option<Duration>| since.is_none_or(|since| since >= rules.cooldown);
     match cause {
+        Cause::Signal => true,
+        _ if rules.only_on_request => false,
         Cause::Threshold | Cause::Memory { .. } => {
             past.precautions < rules.max_dumps && has_cooled(past.since_begun)
         }
         Cause::NearHeapLimit | Cause::OutOfMemory { .. } => {
             !past.shows_this_death && has_cooled(past.since_complete)
         }
-        Cause::Signal => true,
     }
 }
 
@@ -145,6 +149,22 @@ mod tests {
         {
             assert!(is_due_after(cause, Past::default()), "{cause:?}");
         }
+    }
+
+    #[test]
+    fn a_program_that_wants_dumps_on_request_alone_gets_no_other() {
+        let rules = Rules {
+            only_on_request: true,
+            ..Rules::default()
+        };
+        let past = Past::default();
+        let unasked = precautions().into_iter().chain(deaths());
+        assert!(
+            !unasked
+                .into_iter()
+                .any(|cause| is_due(&cause, &rules, &past))
+        );
+        assert!(is_due(&Cause::Signal, &rules, &past));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 
 use super::instance_types::{ABSENT, COLUMNS, ROWS};
 use super::kind::Kind::{self, *};
-use super::{FIRST_API_OBJECT, FIRST_NONSTRING, InstructionStreamSize, Layout, bits};
+use super::meaning::{FIRST_API_OBJECT, FIRST_NONSTRING};
+use super::{InstructionStreamSize, Layout, bits};
 
 /// What the name of every such symbol starts with.
 pub const PREFIX: &str = "v8dbg_";

@@ -9,14 +9,18 @@ pub mod constants;
 pub mod debug_constants;
 pub mod instance_types;
 pub mod kind;
+mod meaning;
+mod rows;
 mod v10_2;
 mod v11_3;
 mod v12_4;
 mod v13_6;
 mod v14_6;
 
-use self::instance_types::{ABSENT, COLUMNS, ROWS};
+pub use self::meaning::{InstanceType, InstanceTypes};
+
 use self::kind::Kind;
+use self::rows::{field, inserted, tag, tag_as, updated, weak_field};
 use crate::snapshot::NodeType;
 
 /// The layout of one V8 version.
@@ -460,126 +464,6 @@ pub const WEAK_CONTEXT_SLOTS: [&str; 3] = [
     "next_context_link",
 ];
 
-const fn field(kind: Kind, name: &'static str, offset: u16) -> Field {
-    Field {
-        kind,
-        name,
-        offset,
-        weak: false,
-    }
-}
-
-const fn weak_field(kind: Kind, name: &'static str, offset: u16) -> Field {
-    Field {
-        kind,
-        name,
-        offset,
-        weak: true,
-    }
-}
-
-const fn tag(kind: Kind, offset: u16, name: &'static str) -> Tag {
-    Tag {
-        kind,
-        offset,
-        name,
-        node_type: None,
-    }
-}
-
-const fn tag_as(node_type: NodeType, kind: Kind, offset: u16, name: &'static str) -> Tag {
-    Tag {
-        kind,
-        offset,
-        name,
-        node_type: Some(node_type),
-    }
-}
-
-/// What a version changes in a table stands for the rows of the same kind and name in that of the version before.
-macro_rules! updated {
-    ($Row:ty, $before:expr, gone: $gone:expr, new: $new:expr $(,)?) => {{
-        const BEFORE: &[$Row] = $before;
-        const NEW: &[$Row] = $new;
-        const GONE: &[(Kind, &str)] = $gone;
-        const fn stays(row: &$Row) -> bool {
-            let mut index = 0;
-            while index < NEW.len() {
-                if is_same(row.kind, row.name, NEW[index].kind, NEW[index].name) {
-                    return false;
-                }
-                index += 1;
-            }
-            index = 0;
-            while index < GONE.len() {
-                if is_same(row.kind, row.name, GONE[index].0, GONE[index].1) {
-                    return false;
-                }
-                index += 1;
-            }
-            true
-        }
-        const COUNT: usize = {
-            let (mut count, mut index) = (NEW.len(), 0);
-            while index < BEFORE.len() {
-                count += stays(&BEFORE[index]) as usize;
-                index += 1;
-            }
-            count
-        };
-        const ROWS: [$Row; COUNT] = {
-            let mut rows = [BEFORE[0]; COUNT];
-            let (mut count, mut index) = (0, 0);
-            while index < BEFORE.len() {
-                if stays(&BEFORE[index]) {
-                    rows[count] = BEFORE[index];
-                    count += 1;
-                }
-                index += 1;
-            }
-            index = 0;
-            while index < NEW.len() {
-                rows[count] = NEW[index];
-                count += 1;
-                index += 1;
-            }
-            rows
-        };
-        &ROWS
-    }};
-}
-use updated;
-
-const fn is_same(kind: Kind, name: &str, other_kind: Kind, other_name: &str) -> bool {
-    let (name, other_name) = (name.as_bytes(), other_name.as_bytes());
-    if kind as u8 != other_kind as u8 || name.len() != other_name.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < name.len() {
-        if name[index] != other_name[index] {
-            return false;
-        }
-        index += 1;
-    }
-    true
-}
-
-/// A list of `LENGTH` names: that of the version before with one more.
-const fn inserted<const LENGTH: usize>(
-    before: &[&'static str],
-    position: usize,
-    name: &'static str,
-) -> [&'static str; LENGTH] {
-    let mut names = [name; LENGTH];
-    let mut index = 0;
-    while index < before.len() {
-        names[index + (index >= position) as usize] = before[index];
-        index += 1;
-    }
-    names
-}
-
 impl Layout {
     /// All layouts, oldest first.
     pub const ALL: [&'static Layout; 5] = [
@@ -597,103 +481,5 @@ impl Layout {
         Self::ALL
             .into_iter()
             .find(|layout| layout.version == wanted)
-    }
-}
-
-/// What an instance type number means in one version.
-pub struct InstanceTypes {
-    types: Vec<InstanceType>,
-}
-
-/// One instance type.
-#[derive(Debug, Clone, Copy)]
-pub struct InstanceType {
-    /// What the reader makes of it.
-    pub kind: Kind,
-    /// V8's name of the class.
-    pub class: &'static str,
-    /// Whether V8's `IsFixedArray` holds, which includes the hash tables.
-    pub is_fixed_array: bool,
-}
-
-/// One past the largest instance type.
-const INSTANCE_TYPES: usize = 2304;
-/// From here to [`LAST_API_OBJECT`] types are the embedder's. `v8dbg_APIObjectType`, v8-internal.h.
-const FIRST_API_OBJECT: usize = 1058;
-const LAST_API_OBJECT: usize = 2058;
-const FIRST_NONSTRING: usize = 128;
-
-impl InstanceTypes {
-    /// The instance types of the version of `layout`.
-    pub fn of(layout: &Layout) -> InstanceTypes {
-        let unknown = InstanceType {
-            kind: Kind::Unknown,
-            class: "",
-            is_fixed_array: false,
-        };
-        let mut types = vec![unknown; INSTANCE_TYPES];
-        for (number, entry) in types.iter_mut().enumerate() {
-            entry.kind = match number {
-                FIRST_API_OBJECT..=LAST_API_OBJECT => Kind::JsObject,
-                _ if number < FIRST_NONSTRING => string_kind(number),
-                _ => Kind::Unknown,
-            };
-        }
-        let column = COLUMNS
-            .iter()
-            .position(|&version| version == layout.version)
-            .unwrap_or(0);
-        for &(class, kind, numbers) in ROWS {
-            if let Some(entry) = types
-                .get_mut(numbers[column] as usize)
-                .filter(|_| numbers[column] != ABSENT)
-            {
-                *entry = InstanceType {
-                    kind,
-                    class,
-                    is_fixed_array: false,
-                };
-            }
-        }
-        let number_of = |wanted: &str| types.iter().position(|entry| entry.class == wanted);
-        if let (Some(first), Some(mut last)) =
-            (number_of("FixedArray"), number_of("SimpleNumberDictionary"))
-        {
-            // In older versions the arrays of the compiler are subclasses of FixedArray too, and have the next numbers.
-            for class in [
-                "ClosureFeedbackCellArray",
-                "ObjectBoilerplateDescription",
-                "ScriptContextTable",
-            ] {
-                last = number_of(class)
-                    .filter(|&number| number == last + 1)
-                    .unwrap_or(last);
-            }
-            types[first..=last]
-                .iter_mut()
-                .for_each(|entry| entry.is_fixed_array = true);
-        }
-        InstanceTypes { types }
-    }
-
-    /// What `number` means; an unknown number is of kind `Unknown`.
-    #[inline]
-    pub fn get(&self, number: u16) -> InstanceType {
-        match self.types.get(number as usize) {
-            Some(found) => *found,
-            None => self.types[0],
-        }
-    }
-}
-
-/// `StringRepresentationTag`, src/objects/instance-type.h; in `v8dbg`.
-fn string_kind(number: usize) -> Kind {
-    match number & 7 {
-        0 => Kind::SeqString,
-        1 => Kind::ConsString,
-        2 => Kind::ExternalString,
-        3 => Kind::SlicedString,
-        5 => Kind::ThinString,
-        _ => Kind::Unknown,
     }
 }

@@ -1,0 +1,66 @@
+"use strict";
+
+// node --max-old-space-size=<MB> program.js <shape> <death> [watched]: fills its heap with one shape of data until V8 gives
+// up. Everything is held by instances of LeakingClass, whose count is in the heap. It gives the event loop no turn.
+const [shape, death, watched] = process.argv.slice(2);
+if (watched === "watched") require("../..")({ name: "leak" });
+const { Ledger, limitBytes } = require("../support/leaking-class");
+
+const ledger = new Ledger();
+
+/** For each shape a function that makes the heap a little larger each time it is called. */
+const shapes = {
+  "small-objects": () => () => ledger.leak({ number: ledger.count, text: `text ${ledger.count}` }),
+
+  "huge-array"() {
+    const array = [];
+    ledger.leak(array);
+    return () => array.push(ledger);
+  },
+
+  map() {
+    // A Map holds 16 million entries at the most.
+    const most = 1 << 22;
+    let map;
+    return () => {
+      if (map === undefined || map.size === most) ledger.leak((map = new Map()));
+      map.set(`key ${map.size}`, map.size);
+    };
+  },
+
+  "cons-strings"() {
+    const pieces = 1000;
+    return () => {
+      let rope = `rope ${ledger.count}: `;
+      for (let piece = 0; piece < pieces; piece++) rope += `piece ${piece} of ${ledger.count}, `;
+      ledger.leak(rope);
+    };
+  },
+
+  mix() {
+    const all = ["small-objects", "huge-array", "map"].map((name) => shapes[name]());
+    const rope = shapes["cons-strings"]();
+    let turn = 0;
+    return () => {
+      for (const grow of all) grow();
+      if (++turn % 1000 === 0) rope();
+    };
+  },
+};
+
+const grow = shapes[shape]();
+
+const deaths = {
+  gradual() {
+    for (;;) grow();
+  },
+
+  // Three fifths of the heap, and then one allocation past the limit (a larger array than this one is a table in V8).
+  abrupt() {
+    const elements = Math.min((limitBytes() * 3) / 4 / 8, 30_000_000);
+    while (process.memoryUsage().heapUsed < limitBytes() * 0.6) for (let i = 0; i < 1000; i++) grow();
+    for (;;) ledger.leak(new Array(Math.floor(elements)).fill(ledger));
+  },
+};
+
+deaths[death]();

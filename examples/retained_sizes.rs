@@ -1,0 +1,39 @@
+//! Prints for each node of a `.heapsnapshot` its dominator and its shallow and retained size, as numbers of 64 bits in the
+//! machine's order. The tests hold this against DevTools' engine, object by object.
+//!
+//! Usage: `retained_sizes <file>`.
+
+use node_oom_heapdump::report::{dominators::Dominators, retaining::RetainingEdges, shallow};
+use node_oom_heapdump::snapshot::reader;
+use std::error::Error;
+use std::io::{BufWriter, Write, stdout};
+use std::time::Instant;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let file = std::env::args_os()
+        .nth(1)
+        .ok_or("usage: retained_sizes <file>")?;
+    let start = Instant::now();
+    let mut graph = reader::read(file.as_ref())?;
+    let read = start.elapsed();
+    let retaining = RetainingEdges::of(&graph);
+    shallow::count_owned_as_own(&mut graph);
+    let sized = start.elapsed();
+    let dominators = Dominators::of(&graph, &retaining);
+    eprintln!(
+        "read {read:?}, sizes {:?}, dominators {:?}",
+        sized - read,
+        start.elapsed() - sized
+    );
+    let mut output = BufWriter::new(stdout().lock());
+    for node in graph.nodes() {
+        for value in [
+            u64::from(dominators.dominator(node)),
+            graph.self_size(node),
+            dominators.retained(node),
+        ] {
+            output.write_all(&value.to_ne_bytes())?;
+        }
+    }
+    Ok(())
+}
