@@ -21,6 +21,8 @@ pub struct Dump<'a> {
     headroom: Headroom,
     content: Summary,
     summary: Option<SummaryFile>,
+    /// Whether people have heard that the summary cannot be written.
+    has_told: bool,
     sink: Option<Sink>,
 }
 
@@ -48,6 +50,7 @@ impl<'a> Dump<'a> {
                 exec: None,
             },
             summary: None,
+            has_told: false,
             sink: None,
         })
     }
@@ -182,7 +185,9 @@ impl<'a> Dump<'a> {
             None => SummaryFile::create(&mut self.place, self.content.clone())
                 .map(|file| self.summary = Some(file)),
         };
-        if let Err(error) = saved {
+        if let Err(error) = saved
+            && !std::mem::replace(&mut self.has_told, true)
+        {
             tell(&format!("the summary of the heap is not written: {error}"));
         }
     }

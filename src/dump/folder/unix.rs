@@ -149,8 +149,14 @@ impl Folder {
     /// What the operating system says.
     pub fn space(&self) -> io::Result<Space> {
         let space = rustix::fs::fstatvfs(&self.descriptor)?;
+        // sysfs, and tmpfs without a size, count no blocks; what they refuse shows when a file is made there.
+        let is_counted = space.f_blocks > 0;
         Ok(Space {
-            free_bytes: space.f_bavail.saturating_mul(space.f_frsize),
+            free_bytes: if is_counted {
+                space.f_bavail.saturating_mul(space.f_frsize)
+            } else {
+                u64::MAX
+            },
             is_memory: self.is_memory()?,
         })
     }
