@@ -8,6 +8,7 @@
 const { spawnSync } = require("node:child_process");
 const { copyFileSync, mkdirSync, readdirSync } = require("node:fs");
 const { join } = require("node:path");
+const { arm } = require("../__test__/support/arm");
 
 const ROOT = join(__dirname, "..");
 const NODES = join(ROOT, ".cache", "node");
@@ -16,16 +17,7 @@ const COLLECTIONS = 2000;
 
 function measureHere() {
   const addon = require(ADDON);
-  addon.arm({
-    file: "unused.heapsnapshot",
-    port: 9229,
-    thread: 0,
-    helper: "unused",
-    execArgv: process.execArgv,
-    nodeOptions: "",
-    v8Version: process.versions.v8,
-    memory: require("node:os").totalmem(),
-  });
+  arm(addon, { file: "unused.heapsnapshot" });
   const costs = addon.measureHookCosts(() => {
     for (let count = 0; count < COLLECTIONS; count++) global.gc();
   });

@@ -7,27 +7,16 @@
 const { readFileSync, rmSync, statSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const v8 = require("node:v8");
-const { runProbe } = require("../../lib/probe");
+const { arm } = require("../../__test__/support/arm");
 const { ADDON, HELPER } = require("./artefacts");
 const shapes = require("./shapes");
 
 const STALL_PAIRS = 15;
 const [shapeName, megabytes, turns, withV8, folder] = process.argv.slice(2);
 
-function arm() {
+function armedAddon() {
   const addon = require(ADDON);
-  addon.arm({
-    file: join(folder, "unused.heapsnapshot"),
-    port: 9229,
-    thread: 0,
-    method: "native",
-    helper: HELPER,
-    execArgv: process.execArgv,
-    nodeOptions: "",
-    v8Version: process.versions.v8,
-    memory: require("node:os").totalmem(),
-    probe: runProbe(addon),
-  });
+  arm(addon, { file: join(folder, "unused.heapsnapshot"), helper: HELPER });
   return addon;
 }
 
@@ -106,7 +95,7 @@ function main() {
   const heap = shape.make(Math.round((megabytes * 2 ** 20) / shape.bytes));
   global.gc();
   const heapBytes = v8.getHeapStatistics().used_heap_size;
-  const addon = arm();
+  const addon = armedAddon();
   const stall = repeat(STALL_PAIRS, (index) => addon.measureStall(index % 2 === 1));
   const sharedStart = repeat(STALL_PAIRS, () => addon.measureSharedStart());
   const writes = shapeName === "objects" ? copyOnWrite(addon, heap) : null;
