@@ -36,11 +36,10 @@ use crate::heap::page_numbers::PageNumbers;
 use crate::heap::redaction::Redaction;
 use crate::heap::self_test::self_test;
 use crate::heap::{Counts, HeapError};
-use crate::metadata;
 use crate::monitor::{Helper, HelperError, RunningHelper};
-use crate::summary::{DumpMetadata, Reason};
+use crate::summary::DumpMetadata;
 use crate::v8::{self, Isolate};
-use crate::watch::{ChildEnd, Dumper, Watch};
+use crate::watch::{ChildEnd, Dumper};
 use dumper::NativeDumper;
 use shared_slots::shared_slots;
 use stack::Stack;
@@ -143,14 +142,17 @@ impl HeapReader {
     ///
     /// # Errors
     /// When another dump is being made, or the helper cannot be started. A refused clone goes through the pipe to the helper.
-    pub fn begin(&self, helper: &mut Helper, watch: &Watch) -> Result<Begun, NativeError> {
+    pub fn begin(
+        &self,
+        helper: &mut Helper,
+        metadata: &DumpMetadata,
+    ) -> Result<Begun, NativeError> {
         if freeze::is_busy() {
             return Err(FreezeError::Busy.into());
         }
         let (pipe, output) = pipe().map_err(NativeError::Pipe)?;
         let helper = helper.start(pipe)?;
-        let metadata = metadata::gather(Reason::Request, watch);
-        let reading = self.read_frozen(Way::CopyOnWrite, output, &metadata, DEADLINE);
+        let reading = self.read_frozen(Way::CopyOnWrite, output, metadata, DEADLINE);
         let reading = reading.ok();
         Ok((helper, reading.map(|reading| Box::new(reading) as _)))
     }

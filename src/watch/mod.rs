@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::summary::DumpMetadata;
+
 pub use collections::{Collection, Collections};
 pub use dump_stage::{DumpStage, Stage};
 pub use fatal_error::catch_fatal_errors;
@@ -201,6 +203,8 @@ pub struct Frames {
     pub pipe: PipeReader,
     /// The child, as soon as it exists; nothing where there could be none.
     pub child: Receiver<Box<dyn ChildEnd>>,
+    /// How things stood when it was frozen.
+    pub metadata: Box<DumpMetadata>,
 }
 
 /// A frozen child that must be waited for.
@@ -287,15 +291,20 @@ impl Watch {
         self.lock_outcome().clone()
     }
 
-    /// A snapshot is complete.
+    /// A snapshot is complete. Its helper is still there: see [`Watch::helper_ended`].
     pub fn dump_completed(&self, dump: CompleteDump) {
         let mut outcome = self.lock_outcome();
         outcome.files.push(dump.file.clone());
         outcome.failure = None;
         drop(outcome);
         self.last_dump.complete.store(self.now(), Ordering::Relaxed);
-        self.dump.set(Stage::Complete);
+        self.dump.set(Stage::Following);
         (self.announce)(News::Complete(dump));
+    }
+
+    /// The helper of the complete dump has nothing left to do.
+    pub fn helper_ended(&self) {
+        self.dump.set(Stage::Complete);
     }
 
     /// A snapshot that the program asked for is complete.
@@ -487,6 +496,7 @@ mod tests {
             pause: None,
             duration: Duration::ZERO,
         });
+        watch.helper_ended();
     }
 
     #[test]
