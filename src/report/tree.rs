@@ -48,10 +48,7 @@ impl Tree {
     }
 
     /// A node and all that it dominates, with how far below the node each is.
-    pub fn below_with_depth(
-        &self,
-        node: NodeIndex,
-    ) -> impl Iterator<Item = (NodeIndex, u64)> + '_ {
+    pub fn below_with_depth(&self, node: NodeIndex) -> impl Iterator<Item = (NodeIndex, u64)> + '_ {
         let mut to_visit = vec![(node, 0)];
         std::iter::from_fn(move || {
             let (node, depth) = to_visit.pop()?;
