@@ -105,7 +105,7 @@ test("while the program runs, the event and the status have the dump already", a
     })
     const timer = setInterval(() => {}, 1000)
     gc()`;
-  const finished = await runWatched(script, { cwd: directory, flags: ["--expose-gc"] });
+  const finished = await runWatched(script, { cwd: directory, flags: ["--max-old-space-size=60", "--expose-gc"] });
   const file = path.join(directory, "mine.heapsnapshot");
   assert.deepEqual(printed(finished), [file, [file], false]);
 });

@@ -24,11 +24,11 @@ const columns = {
   harmed: "applications harmed",
   told: "no file, and told why",
   silent: "no file, and not told",
-  parts: "`.part` left",
+  parts: "`.part` left and not named",
 };
 
 /** What must never happen. */
-const zero = ["falselyComplete", "harmed", "silent"];
+const zero = ["falselyComplete", "harmed", "silent", "parts"];
 
 /** One run of a fault: what is cleaned up after it stands in it. */
 class Trial {
@@ -88,9 +88,12 @@ async function attempt(fault, details, counts) {
   const { subject, left } = run;
   if (!trial.hasHit) return false;
   counts.tried += 1;
-  for (const kind of ["complete", "falselyComplete", "parts"]) counts[kind] += left[kind].length;
+  const parts = left.parts.filter((name) => !subject.stderr.includes(name));
+  for (const kind of ["complete", "falselyComplete"]) counts[kind] += left[kind].length;
+  counts.parts += parts.length;
   const remark = (text) => counts.remarks.push(`${text}; it said ${JSON.stringify(subject.stderr.slice(-1500))}`);
   if (left.falselyComplete.length > 0) remark(`falsely complete: ${left.falselyComplete}`);
+  if (parts.length > 0) remark(`left: ${parts}`);
 
   const isLeftBehind = left.processes.length > 0;
   if (isLeftBehind) remark(`still there: ${left.processes.map(({ name }) => name)}`);

@@ -27,6 +27,7 @@ use std::time::Duration;
 use crate::cgroup;
 use crate::frames::FrameWriter;
 use crate::freeze::{self, Child, Failure, FreezeError, Frozen, Pace, Terms, Way};
+use crate::heap::call_stack;
 use crate::heap::export::Counted;
 use crate::heap::graph::Graph;
 use crate::heap::layout::Layout;
@@ -37,7 +38,7 @@ use crate::heap::redaction::Redaction;
 use crate::heap::self_test::self_test;
 use crate::heap::{Counts, HeapError};
 use crate::monitor::{Helper, HelperError, RunningHelper};
-use crate::summary::DumpMetadata;
+use crate::summary::{DumpMetadata, HeapSummary};
 use crate::v8::{self, Isolate};
 use crate::watch::{ChildEnd, Dumper};
 use dumper::NativeDumper;
@@ -252,8 +253,12 @@ impl HeapReader {
             graph.redaction = Some(redaction);
         }
         let mut counted = Counted::new(&graph);
-        let summary = frames.summary(&counted.summary());
-        summary.map_err(|error| HeapError::Write(error).to_string())?;
+        let summary = HeapSummary {
+            js_stack: call_stack::calls(&graph, self.isolate),
+            ..counted.summary()
+        };
+        let told = frames.summary(&summary);
+        told.map_err(|error| HeapError::Write(error).to_string())?;
         let output = Paced {
             output: frames,
             pace: &mut child.pace,
