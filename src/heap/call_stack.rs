@@ -8,7 +8,7 @@
 use super::graph::Graph;
 use super::layout::kind::Kind;
 use super::locations::Locator;
-use super::memory::{Address, Content};
+use super::memory::{Address, Content, Memory};
 use super::object::Object;
 use super::tagged::Tagged;
 
@@ -27,6 +27,8 @@ const EXIT_FRAME: [((u32, u32), u64); 5] = [
     ((14, 6), 0x148),
 ];
 
+/// At the frame pointer: the frame of the caller.
+const CALLER: u64 = 0;
 /// Below the frame pointer: the context, or what kind of frame it is. `v8dbg_off_fp_context_or_frame_type`.
 const CONTEXT_OR_TYPE: u64 = 8;
 /// Below the frame pointer of JavaScript: the function. `v8dbg_off_fp_function`.
@@ -34,15 +36,23 @@ const FUNCTION: u64 = 16;
 /// Below the frame pointer where C++ calls JavaScript: the frame by which it had left JavaScript before, or 0.
 /// `EntryFrameConstants`, src/execution/x64/frame-constants-x64.h.
 const EARLIER_EXIT_FRAME: u64 = 64;
-/// Frames where C++ calls JavaScript: `v8dbg_frametype_EntryFrame`, `v8dbg_frametype_ConstructEntryFrame`.
-const ENTRIES: [u64; 2] = [1, 2];
+/// What kind frames are of where C++ calls JavaScript: `v8dbg_frametype_EntryFrame` and `v8dbg_frametype_ConstructEntryFrame`,
+/// as small integers of 31 bits (`StackFrame::TypeToMarker`, src/execution/frames.h).
+const ENTRIES: [u64; 2] = [1 << 1, 2 << 1];
 
 /// The calls of the isolate at `isolate`, the innermost first, as `Error.stack` has them: `leak (/srv/app.js:3:7)`. Empty where
 /// it ran no JavaScript, or where that cannot be known.
 pub fn calls(graph: &Graph, isolate: Address) -> Vec<String> {
+    let version = graph.layout().version;
+    let memory = graph.decoder.memory;
+    let offset = EXIT_FRAME.iter().find(|(of, _)| *of == version);
+    let Some(exit) = offset.and_then(|(_, offset)| memory.word(isolate + offset)) else {
+        return Vec::new();
+    };
     let mut locator = Locator::default();
-    let functions = Functions::new(graph, isolate);
-    functions
+    Frames::of_javascript(memory, exit)
+        .filter_map(|function| graph.object(function))
+        .filter(|function| function.kind() == Kind::JsFunction)
         .take(MOST_CALLS)
         .map(|function| describe(graph, &mut locator, &function))
         .collect()
@@ -66,76 +76,128 @@ fn describe<'m>(graph: &Graph<'m>, locator: &mut Locator, function: &Object<'m>)
     }
 }
 
-/// The functions of the frames, the innermost first.
-struct Functions<'x, 'm> {
-    graph: &'x Graph<'m>,
+/// The frames of JavaScript on a stack, the innermost first: what each has where its function is.
+struct Frames<'m> {
+    memory: &'m Memory<'m>,
     /// The frame that was looked at last.
     frame: Option<Address>,
-    frames_left: usize,
+    left: usize,
 }
 
-impl<'x, 'm> Functions<'x, 'm> {
-    fn new(graph: &'x Graph<'m>, isolate: Address) -> Self {
-        let version = graph.layout().version;
-        let offset = EXIT_FRAME.iter().find(|(of, _)| *of == version);
-        let memory = graph.decoder.memory;
-        let frame = offset.and_then(|(_, offset)| memory.word(isolate + offset));
-        let mut functions = Functions {
-            graph,
-            frame: None,
-            frames_left: MOST_FRAMES,
-        };
-        functions.frame = frame.filter(|&frame| functions.is_frame(frame));
-        functions
-    }
-
-    fn is_frame(&self, frame: Address) -> bool {
-        let mapping = self.graph.decoder.memory.mapping(frame);
-        frame.is_multiple_of(8) && mapping.is_some_and(|mapping| mapping.content == Content::Stack)
+impl<'m> Frames<'m> {
+    /// Those that lie behind `exit`, the frame by which JavaScript was left.
+    fn of_javascript(memory: &'m Memory<'m>, exit: Address) -> Self {
+        Frames {
+            memory,
+            frame: is_frame(memory, exit).then_some(exit),
+            left: MOST_FRAMES,
+        }
     }
 
     fn word_below(&self, frame: Address, offset: u64) -> Option<u64> {
-        self.graph.decoder.memory.word(frame.checked_sub(offset)?)
+        self.memory.word(frame.checked_sub(offset)?)
     }
 
-    /// The frame of whoever called the one at `frame`. A stack grows down, so it lies above.
-    fn caller(&self, frame: Address) -> Option<Address> {
-        let caller = self.word_below(frame, 0)?;
-        (caller > frame && self.is_frame(caller)).then_some(caller)
-    }
-
-    /// Where C++ has called JavaScript, what follows is the frame by which it had left JavaScript before.
-    fn across_entry(&self, frame: Address, kind: u64) -> Option<Address> {
-        if !ENTRIES.contains(&kind) {
-            return Some(frame);
-        }
-        let exit = self.word_below(frame, EARLIER_EXIT_FRAME)?;
-        (exit > frame && self.is_frame(exit)).then_some(exit)
-    }
-
-    fn function(&self, frame: Address) -> Option<Object<'m>> {
-        let function = Tagged(self.word_below(frame, FUNCTION)?).strong()?;
-        let function = self.graph.object(function)?;
-        (function.kind() == Kind::JsFunction).then_some(function)
+    /// The frame that `frame` names at that offset. A stack grows down, so earlier frames lie above.
+    fn earlier(&self, frame: Address, offset: u64) -> Option<Address> {
+        let earlier = self.word_below(frame, offset)?;
+        (earlier > frame && is_frame(self.memory, earlier)).then_some(earlier)
     }
 }
 
-impl<'m> Iterator for Functions<'_, 'm> {
-    type Item = Object<'m>;
+fn is_frame(memory: &Memory, frame: Address) -> bool {
+    let mapping = memory.mapping(frame);
+    frame.is_multiple_of(8) && mapping.is_some_and(|mapping| mapping.content == Content::Stack)
+}
 
-    fn next(&mut self) -> Option<Object<'m>> {
+impl Iterator for Frames<'_> {
+    type Item = Address;
+
+    fn next(&mut self) -> Option<Address> {
         loop {
-            self.frames_left = self.frames_left.checked_sub(1)?;
-            let frame = self.caller(self.frame?)?;
-            let context_or_type = self.word_below(frame, CONTEXT_OR_TYPE)?;
-            if Tagged(context_or_type).strong().is_none() {
-                self.frame = self.across_entry(frame, context_or_type >> 1);
+            self.left = self.left.checked_sub(1)?;
+            let frame = self.earlier(self.frame?, CALLER)?;
+            let context_or_type = Tagged(self.word_below(frame, CONTEXT_OR_TYPE)?);
+            if context_or_type.strong().is_some() {
+                self.frame = Some(frame);
+                if let Some(function) = Tagged(self.word_below(frame, FUNCTION)?).strong() {
+                    return Some(function);
+                }
                 continue;
             }
-            self.frame = Some(frame);
-            if let Some(function) = self.function(frame) {
-                return Some(function);
-            }
+            self.frame = match ENTRIES.contains(&context_or_type.0) {
+                true => self.earlier(frame, EARLIER_EXIT_FRAME),
+                false => Some(frame),
+            };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::memory::Mapping;
+
+    const STACK: Address = 0x7fff_0000_0000;
+
+    /// The functions of a stack of these words, whose exit frame is at the word with that index.
+    fn functions(words: &[u64], exit: u64) -> Vec<Address> {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mapping = Mapping {
+            start: STACK,
+            end: STACK + bytes.len() as u64,
+            writable_or_executable: true,
+            content: Content::Stack,
+        };
+        let image = [(mapping, bytes)];
+        Frames::of_javascript(&Memory::of_image(&image), at(exit)).collect()
+    }
+
+    fn at(word: u64) -> Address {
+        STACK + 8 * word
+    }
+
+    const CONTEXT: u64 = 0x1001;
+    const STUB: u64 = 9 << 1;
+
+    #[test]
+    fn each_frame_of_javascript_gives_its_function_and_others_give_none() {
+        let words = [
+            at(3), // 0: the exit frame
+            0x2001,
+            CONTEXT,
+            at(5), // 3: JavaScript
+            STUB,
+            at(8), // 5: a stub
+            0x3001,
+            CONTEXT,
+            0, // 8: JavaScript, which nobody has called
+        ];
+        assert_eq!(functions(&words, 0), [0x2000, 0x3000]);
+    }
+
+    #[test]
+    fn where_native_code_has_called_javascript_the_walk_goes_on_behind_it() {
+        let mut words = [0; 16];
+        words[0] = at(9);
+        words[1] = at(11); // 8 words below the entry: the earlier exit frame
+        words[8] = ENTRIES[0];
+        words[9] = 1; // the frame of native code that called
+        words[11] = at(14);
+        words[12] = 0x2001;
+        words[13] = CONTEXT;
+        assert_eq!(functions(&words, 0), [0x2000]);
+        words[1] = 0;
+        assert!(functions(&words, 0).is_empty());
+    }
+
+    #[test]
+    fn a_chain_that_is_broken_ends_the_stack() {
+        for caller in [at(0), at(2), at(2) + 1, at(100), 0, u64::MAX] {
+            let words = [caller, 0x2001, CONTEXT, 0];
+            assert!(functions(&words, 0).is_empty(), "{caller:#x}");
+        }
+        assert!(functions(&[at(3), 0x2001, CONTEXT, 0], 3).is_empty());
+        assert!(functions(&[], 0).is_empty());
     }
 }
