@@ -1,8 +1,8 @@
 "use strict";
 
 // `npm run test:faults -- [--long] [--fault <word of its name>] [--only 18,20]`: everything that can happen to a dump is
-// let happen, on real Node, in a short form of some minutes or a long one with up to 20 tries of each fault. A whole run is
-// written to proof/FAULTS.md.
+// let happen, on real Node, in a short form of some minutes or a long one with up to 20 tries of each fault. What a whole
+// long run finds is written to proof/FAULTS.md.
 const fs = require("node:fs");
 const path = require("node:path");
 const { parseArgs } = require("node:util");
@@ -128,7 +128,7 @@ async function tryFault(fault, position, { form, only }) {
 
 const isRight = (counts, tries) => counts.tried >= tries && zero.every((name) => counts[name] === 0);
 
-function table(countsOf, form) {
+function table(countsOf) {
   const names = Object.keys(columns);
   const rows = [...countsOf].map(
     ([{ name }, counts]) => `| ${[name, ...names.map((each) => counts[each])].join(" | ")} |`,
@@ -137,7 +137,7 @@ function table(countsOf, form) {
   return [
     "# Faults injected into dumps",
     "",
-    `\`npm run test:faults${form === "long" ? " -- --long" : ""}\`, with Node ${majors.map((major) => node(major).version).join(", ")} in turns. An application is harmed when`,
+    `\`npm run test:faults -- --long\`, with Node ${majors.map((major) => node(major).version).join(", ")} in turns. An application is harmed when`,
     "it hangs, when it leaves a process behind, or when its end or one of its answers differs from those of the same application",
     "under the same fault without the module. A file is complete when the reader in Rust finds in it every object that the",
     "application's ledger tells of, and falsely complete when it has its final name and that is not so. Of an application that",
@@ -189,8 +189,8 @@ async function main() {
     }
   };
   await Promise.all(Array.from({ length: ABREAST }, work));
-  if (word !== "" || options.only.length < majors.length) return;
-  fs.writeFileSync(results, table(countsOf, options.form));
+  if (options.form === "short" || word !== "" || options.only.length < majors.length) return;
+  fs.writeFileSync(results, table(countsOf));
   console.log(`The table: ${results}`);
 }
 
