@@ -28,6 +28,7 @@ pub use preflight::NoRoom;
 pub use relay::Piece;
 pub use sink::{Sink, Written};
 pub use stages::Dump;
+pub use words::describe_complete;
 
 use std::io;
 use std::path::PathBuf;
