@@ -148,6 +148,7 @@ impl HeapReader {
     /// # Errors
     /// When another dump is being made, or the helper cannot be started. A refused clone goes through the pipe to the helper.
     pub fn begin(&self, helper: &mut Helper, watch: &Watch) -> Result<Begun, NativeError> {
+        trust::give_way();
         if freeze::is_busy() {
             return Err(FreezeError::Busy.into());
         }

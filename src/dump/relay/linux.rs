@@ -6,7 +6,7 @@ use std::io::{self, PipeReader, PipeWriter, Read};
 use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, splice};
 
 /// How much it holds, where the system allows it: a chunk and more.
-const RELAY_BYTES: usize = 256 << 10;
+const RELAY_BYTES: usize = 512 << 10;
 
 /// See [`super`].
 #[derive(Debug)]
