@@ -59,7 +59,9 @@ async function endingWithout(fault, details) {
   if (!endings.has(key)) {
     endings.set(
       key,
-      new Trial({ ...details, isWatched: false }).run(fault).then(({ subject }) => describe(subject)),
+      new Trial({ ...details, isMute: fault.isMute, isWatched: false })
+        .run(fault)
+        .then(({ subject }) => describe(subject)),
     );
   }
   return endings.get(key);
@@ -74,7 +76,7 @@ async function attempt(fault, details, counts) {
   const expected = await endingWithout(fault, details).catch((error) => {
     throw new Error(`without the module, too: ${error.message}`);
   });
-  const trial = new Trial({ ...details, isWatched: true });
+  const trial = new Trial({ ...details, isMute: fault.isMute, isWatched: true });
   let run;
   try {
     run = await trial.run(fault);

@@ -167,6 +167,9 @@ impl<'a> Course<'a> {
         };
         match taken {
             Ok(written) => {
+                if self.dump.is_followed() {
+                    answer(&Answer::Following);
+                }
                 self.dump.finish(&written);
                 Ok(())
             }

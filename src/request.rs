@@ -199,8 +199,8 @@ pub enum UsageError {
     },
 }
 
-/// What the helper tells the addon: any number of the first three, then exactly one of the others, after which it may still
-/// run the program of the option `exec`. A stream that ends without one of those means that the helper was killed.
+/// What the helper tells the addon: any number of the first three, then exactly one of the others, and behind `Complete` at most
+/// one `Following`. A stream that ends without one of those means that the helper was killed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The inspector accepted the connection: its requests reach the isolate as soon as it runs JavaScript.
@@ -222,6 +222,8 @@ pub enum Answer {
         /// Its path, which differs from the requested one where a file of that name existed.
         file: PathBuf,
     },
+    /// The helper goes on with something that takes time, such as the program of the option `exec`.
+    Following,
     /// There is no snapshot. The helper has already told people why on standard error.
     Failed {
         /// One sentence: what happened and what to do.
@@ -236,12 +238,13 @@ pub enum Answer {
 
 impl Answer {
     /// Sends this answer in one piece: `connected`, `writing <path>`, `naming <path>`, `complete <bytes> <path>`,
-    /// `failed <reason>` or `source-failed <reason>`, ended by NUL.
+    /// `following`, `failed <reason>` or `source-failed <reason>`, ended by NUL.
     ///
     /// A path may hold any byte but NUL, newlines too; only NUL can end it.
     pub fn write_to(&self, output: &mut impl Write) -> io::Result<()> {
         let mut message = match self {
             Answer::Connected => CONNECTED.to_vec(),
+            Answer::Following => FOLLOWING.to_vec(),
             Answer::Writing { file } => with_path(WRITING, file),
             Answer::Naming { file } => with_path(NAMING, file),
             Answer::Complete { bytes, file } => {
@@ -278,6 +281,8 @@ impl Answer {
     fn parse(message: &[u8]) -> Option<Answer> {
         if message == CONNECTED {
             Some(Answer::Connected)
+        } else if message == FOLLOWING {
+            Some(Answer::Following)
         } else if let Some(path) = message.strip_prefix(WRITING) {
             path_from(path).map(|file| Answer::Writing { file })
         } else if let Some(path) = message.strip_prefix(NAMING) {
@@ -312,6 +317,7 @@ fn with_path(kind: &[u8], path: &Path) -> Vec<u8> {
 }
 
 const CONNECTED: &[u8] = b"connected";
+const FOLLOWING: &[u8] = b"following";
 const WRITING: &[u8] = b"writing ";
 const NAMING: &[u8] = b"naming ";
 const COMPLETE: &[u8] = b"complete ";
@@ -361,6 +367,7 @@ mod tests {
                 file: "/var/dumps/x.heapsnapshot".into(),
             },
             complete("/var/dumps/x.heapsnapshot"),
+            Answer::Following,
         ];
         assert_eq!(read_back(&answers), answers);
     }

@@ -151,9 +151,14 @@ impl<'a> Dump<'a> {
         Ok(written)
     }
 
+    /// Whether anything remains to be done for a complete snapshot.
+    pub fn is_followed(&self) -> bool {
+        !self.options.exec.is_empty()
+    }
+
     /// What remains to be done for a complete snapshot: the program of the option `exec` is run.
     pub fn finish(&mut self, written: &Written) {
-        if self.options.exec.is_empty() {
+        if !self.is_followed() {
             return;
         }
         let summary = self.summary_path().unwrap_or_default();

@@ -152,6 +152,7 @@ fn spawn(
     Ok(RunningHelper {
         child,
         answers: BufReader::new(answers),
+        goes_on: false,
     })
 }
 
@@ -193,6 +194,8 @@ pub struct Snapshot {
 pub struct RunningHelper {
     child: Child,
     answers: BufReader<ChildStdout>,
+    /// Whether it goes on behind a complete snapshot.
+    goes_on: bool,
 }
 
 impl RunningHelper {
@@ -202,23 +205,35 @@ impl RunningHelper {
     }
 
     /// Waits until the snapshot is complete, or will never be. `connected` is called when the helper talks to the inspector.
-    /// Afterwards it may still have something to do: see [`RunningHelper::wait`].
+    /// Afterwards the helper has ended, unless it still has something to do: see [`RunningHelper::wait`].
     ///
     /// # Errors
     /// A [`HelperError`], which has been told already if [`HelperError::was_told`]. The helper has ended then.
     pub fn hear_of_snapshot(&mut self, connected: impl Fn()) -> Result<Snapshot, HelperError> {
         let mut remains = Remains::default();
+        let mut complete = None;
         let error = loop {
             match Answer::read_from(&mut self.answers) {
                 Ok(Some(Answer::Connected)) => connected(),
                 Ok(Some(Answer::Writing { file })) => remains.note_writing(file),
                 Ok(Some(Answer::Naming { file })) => remains.note_naming(file),
-                Ok(Some(Answer::Complete { file, bytes })) => return Ok(Snapshot { file, bytes }),
+                Ok(Some(Answer::Complete { file, bytes })) => {
+                    complete = Some(Snapshot { file, bytes });
+                }
+                Ok(Some(Answer::Following)) => {
+                    if let Some(snapshot) = complete {
+                        self.goes_on = true;
+                        return Ok(snapshot);
+                    }
+                }
                 Ok(Some(Answer::Failed { reason })) => break HelperError::Failed(reason),
                 Ok(Some(Answer::SourceFailed { reason })) => {
                     break HelperError::SourceFailed(reason);
                 }
-                Ok(None) | Err(_) => return self.look_after(&remains),
+                Ok(None) | Err(_) => {
+                    let (how, _) = self.end();
+                    return complete.map_or_else(|| self.look_after(&remains, how), Ok);
+                }
             }
         };
         self.end();
@@ -228,18 +243,17 @@ impl RunningHelper {
     /// Waits for its end: after a complete snapshot it runs the program of the option `exec`.
     pub fn wait(mut self) {
         let (how, is_success) = self.end();
-        if !is_success {
+        if self.goes_on && !is_success {
             tell(&format!(
-                "the helper (process {}) ended ({how}) when the heap snapshot was complete, so the program of the option exec, \
-                 if there is one, may not have run to its end",
+                "the helper (process {}) ended ({how}) when the heap snapshot was complete, so the program of the option exec \
+                 may not have run to its end",
                 self.process()
             ));
         }
     }
 
     /// What there is of a snapshot whose helper was killed.
-    fn look_after(&mut self, remains: &Remains) -> Result<Snapshot, HelperError> {
-        let (how, _) = self.end();
+    fn look_after(&self, remains: &Remains, how: String) -> Result<Snapshot, HelperError> {
         let process = self.process();
         let snapshot = remains.snapshot();
         let left = describe_left(&remains.remove());
