@@ -47,7 +47,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
             .graph
             .decoder
             .instance_types
-            .get(self.object.shape.instance_type)
+            .get(self.object.shape.instance_type())
             .class
         {
             "FunctionContext" | "ScriptContext" | "ModuleContext" => true,
