@@ -482,12 +482,20 @@ fn packages(heap: &Heap, top: usize) -> Vec<PackageReport> {
             }) as u32)
         });
     }
+    let mut is_of_package = Bits::new(heap.graph.node_count());
+    for (node, location) in heap.graph.located_nodes() {
+        if by_script[&location.script_id].is_some() {
+            is_of_package.insert(node);
+        }
+    }
+    let key_of = |node: NodeIndex| match is_of_package.contains(node) {
+        true => *by_script.get(&heap.graph.location(node)?.script_id)?,
+        false => None,
+    };
     let mut retained = vec![0u64; names.len()];
-    sum_outermost(
-        heap,
-        |node| *by_script.get(&heap.graph.location(node)?.script_id)?,
-        |package, bytes| retained[package as usize] += bytes,
-    );
+    sum_outermost(heap, names.len(), key_of, |package, bytes| {
+        retained[package as usize] += bytes
+    });
     let reports = names.into_iter().zip(retained);
     let reports = reports.map(|(name, retained)| PackageReport { name, retained });
     largest(reports.collect(), top, |report| report.retained)

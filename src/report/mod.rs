@@ -20,5 +20,6 @@ pub mod shallow;
 pub mod suspects;
 pub mod text;
 pub mod texts;
+pub mod threads;
 pub mod tree;
 pub mod treemap;

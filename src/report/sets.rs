@@ -1,10 +1,10 @@
 //! What all instances of a class retain together. It is not the sum of what each retains: some hold each other, and some of
 //! what they hold has no single owner among them.
 
+use super::bits::Bits;
 use super::classes::{ClassIndex, Classes};
 use super::heap::Heap;
 use crate::snapshot::reader::{Graph, NodeIndex};
-use rustc_hash::FxHashMap;
 
 /// One bit of 32 says whether a node is reached at all.
 const CLASSES_AT_ONCE: usize = 31;
@@ -16,6 +16,7 @@ pub fn sums_of_retained(heap: &Heap, classes: &Classes) -> Vec<u64> {
     let mut sums = vec![0u64; classes.len()];
     sum_outermost(
         heap,
+        classes.len(),
         |node| Some(classes.of_node(node)),
         |class, retained| {
             sums[class as usize] += retained;
@@ -24,33 +25,34 @@ pub fn sums_of_retained(heap: &Heap, classes: &Classes) -> Vec<u64> {
     sums
 }
 
-/// Gives to `add` what each node with a key retains, unless a dominator of it has the same key.
-pub fn sum_outermost<K: Copy + Eq + std::hash::Hash>(
+/// Gives to `add` what each node with a key retains, unless a dominator of it has the same key. Keys are less than `keys`.
+pub fn sum_outermost(
     heap: &Heap,
-    key_of: impl Fn(NodeIndex) -> Option<K>,
-    mut add: impl FnMut(K, u64),
+    keys: usize,
+    key_of: impl Fn(NodeIndex) -> Option<u32>,
+    mut add: impl FnMut(u32, u64),
 ) {
-    enum Visit<K> {
+    enum Visit {
         Enter(NodeIndex),
-        Leave(K),
+        Leave(u32),
     }
-    let mut open: FxHashMap<K, ()> = FxHashMap::default();
+    let mut open = Bits::new(keys);
     let mut to_visit = vec![Visit::Enter(Graph::ROOT)];
     while let Some(visit) = to_visit.pop() {
         let node = match visit {
             Visit::Leave(key) => {
-                open.remove(&key);
+                open.remove(key);
                 continue;
             }
             Visit::Enter(node) => node,
         };
         let children = heap.tree.children(node);
         if let Some(key) = key_of(node)
-            && !open.contains_key(&key)
+            && !open.contains(key)
         {
             add(key, heap.retained(node));
             if !children.is_empty() {
-                open.insert(key, ());
+                open.insert(key);
                 to_visit.push(Visit::Leave(key));
             }
         }

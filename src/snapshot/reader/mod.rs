@@ -5,16 +5,19 @@
 //! string, and twice that at most while the columns of a compressed file grow. The text of a plain file stays mapped and
 //! takes no memory of its own; of a compressed one only the strings are kept.
 
+mod block;
 mod error;
 mod graph;
 mod header;
 mod input;
+mod masks;
 mod numbers;
 mod parse;
 #[cfg(test)]
 pub mod sample;
 mod sizes;
 mod strings;
+mod tables;
 #[cfg(test)]
 mod tests;
 
