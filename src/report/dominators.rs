@@ -286,6 +286,7 @@ fn retained_sizes(graph: &Graph, vertices: &[NodeIndex], immediate: &[u32]) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
     use crate::report::shallow::count_owned_as_own;
     use crate::snapshot::reader::sample::Sample;
     use crate::snapshot::{EdgeType, NodeType};
@@ -327,13 +328,8 @@ mod tests {
 
     #[test]
     fn a_node_retains_what_cannot_be_reached_without_it() {
-        let mut state = 1u64;
-        let mut random = |below: u32| {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            (state >> 33) as u32 % below
-        };
+        let mut numbers = Random::new(7);
+        let mut random = |end: u32| numbers.below(end as usize) as u32;
         for _ in 0..300 {
             let count = 2 + random(12);
             let mut edges: Vec<(u32, u32)> = (0..random(30))

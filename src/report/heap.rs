@@ -87,6 +87,12 @@ impl Heap {
         self.graph.is(node, NodeType::Object) && is_global(&self.graph, node)
     }
 
+    /// Whether a node is a context, with all built-in objects.
+    pub fn is_native_context(&self, node: NodeIndex) -> bool {
+        self.graph.is(node, NodeType::Hidden)
+            && self.graph.node_name(node) == "system / NativeContext"
+    }
+
     /// Whether a node is the variables of a function.
     pub fn is_context(&self, node: NodeIndex) -> bool {
         self.graph.is(node, NodeType::Object) && self.graph.node_name(node) == "system / Context"

@@ -3,7 +3,9 @@
 pub mod accumulation;
 pub mod analysis;
 pub mod bits;
+pub mod brief;
 pub mod classes;
+pub mod contexts;
 pub mod diff;
 pub mod dominators;
 pub mod growth;

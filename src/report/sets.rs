@@ -121,6 +121,7 @@ fn retained_by_some_sets(heap: &Heap, classes: &Classes, chosen: &[ClassIndex]) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
     use crate::snapshot::reader::sample::Sample;
     use crate::snapshot::{EdgeType, NodeType};
 
@@ -130,13 +131,8 @@ mod tests {
 
     #[test]
     fn a_class_retains_what_cannot_be_reached_without_any_of_its_instances() {
-        let mut state = 7u64;
-        let mut random = |below: u32| {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            (state >> 33) as u32 % below
-        };
+        let mut numbers = Random::new(7);
+        let mut random = |end: u32| numbers.below(end as usize) as u32;
         for _ in 0..200 {
             let count = 2 + random(14);
             let mut sample = Sample::with_root();

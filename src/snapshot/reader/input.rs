@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is added to the window at a time, in bytes.
 const STEP: usize = 256 << 10;
@@ -24,6 +25,8 @@ pub struct Input {
     position: usize,
     /// Where in the text the window begins.
     window_offset: u64,
+    /// How many bytes were seen, by all inputs of the file.
+    seen: Arc<AtomicU64>,
 }
 
 enum Source {
@@ -54,7 +57,7 @@ impl Read for Plain {
 
 impl Input {
     /// Begins to read a file, or to inflate it if it is compressed by gzip. A pipe is read as it comes.
-    pub fn open(path: &Path) -> Result<Input, ReadError> {
+    pub fn open(path: &Path, seen: Arc<AtomicU64>) -> Result<Input, ReadError> {
         let open_error = |source| ReadError::Open {
             path: path.to_owned(),
             source,
@@ -67,23 +70,23 @@ impl Input {
             });
         }
         if !file_type.is_file() {
-            return Input::stream(path, file);
+            return Input::stream(path, file, seen);
         }
         // SAFETY: the mapping is read only. Who shortens or rewrites the file meanwhile ends this process or has it read
         // the new bytes, of which none is trusted.
         let mapping = unsafe { Mmap::map(&file) }.map_err(open_error)?;
         if mapping.starts_with(&GZIP_MAGIC) {
-            return Input::stream(path, file);
+            return Input::stream(path, file, seen);
         }
         let plain = Plain {
             file: Arc::new(file),
             mapping: Arc::new(mapping),
             offset: 0,
         };
-        Ok(Input::of(path, Source::Plain(plain), 0))
+        Ok(Input::of(path, Source::Plain(plain), 0, seen))
     }
 
-    fn stream(path: &Path, file: File) -> Result<Input, ReadError> {
+    fn stream(path: &Path, file: File, seen: Arc<AtomicU64>) -> Result<Input, ReadError> {
         let mut reader = BufReader::with_capacity(STEP, file);
         let begin = reader.fill_buf().map_err(|source| ReadError::Open {
             path: path.to_owned(),
@@ -94,10 +97,10 @@ impl Input {
         } else {
             Box::new(reader)
         };
-        Ok(Input::of(path, Source::Stream(source), 0))
+        Ok(Input::of(path, Source::Stream(source), 0, seen))
     }
 
-    fn of(path: &Path, source: Source, window_offset: u64) -> Input {
+    fn of(path: &Path, source: Source, window_offset: u64, seen: Arc<AtomicU64>) -> Input {
         Input {
             path: path.to_owned(),
             source,
@@ -105,6 +108,7 @@ impl Input {
             at_end: false,
             position: 0,
             window_offset,
+            seen,
         }
     }
 
@@ -117,7 +121,8 @@ impl Input {
             offset,
             ..plain.clone()
         };
-        Some(Input::of(&self.path, Source::Plain(plain), offset))
+        let seen = Arc::clone(&self.seen);
+        Some(Input::of(&self.path, Source::Plain(plain), offset, seen))
     }
 
     /// The file's path.
@@ -180,6 +185,7 @@ impl Input {
                 offset: self.window_offset + self.window.len() as u64,
                 source,
             })?;
+        self.seen.fetch_add(added as u64, Ordering::Relaxed);
         self.at_end = (added as u64) < step;
         Ok(added > 0)
     }
