@@ -8,7 +8,7 @@ pub fn both<A: Send, B>(one: impl Fn() -> A + Sync, other: impl FnOnce() -> B) -
     if available_parallelism().is_ok_and(|cores| cores.get() == 1) {
         return (one(), other());
     }
-    scope(|scope| match Builder::new().spawn_scoped(scope, || one()) {
+    scope(|scope| match Builder::new().spawn_scoped(scope, &one) {
         Ok(thread) => {
             let other = other();
             let one = thread.join();
