@@ -2,6 +2,7 @@
 //! that is run. A stage that fails never takes away what those before it have written.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::headroom::Headroom;
@@ -18,7 +19,7 @@ pub struct Dump<'a> {
     options: &'a FileOptions,
     began: Instant,
     place: Place,
-    headroom: Headroom,
+    headroom: Rc<Headroom>,
     content: Summary,
     summary: Option<SummaryFile>,
     /// Whether people have heard that the summary cannot be written.
@@ -40,7 +41,7 @@ impl<'a> Dump<'a> {
             options,
             began: Instant::now(),
             place: Place::of(file, encoding)?,
-            headroom: Headroom::of_this_process(),
+            headroom: Rc::new(Headroom::of_this_process()),
             content: Summary {
                 program: options.program.clone(),
                 dump: DumpMetadata::default(),
@@ -55,8 +56,15 @@ impl<'a> Dump<'a> {
         })
     }
 
+    /// What watches over the memory of the control group.
+    pub fn headroom(&self) -> Rc<Headroom> {
+        Rc::clone(&self.headroom)
+    }
+
     /// Takes note of who is dumped and why.
     pub fn note_metadata(&mut self, metadata: DumpMetadata) {
+        self.headroom
+            .keep_reserve_for(metadata.reason, metadata.process);
         self.content.dump = metadata;
         self.save();
     }
