@@ -19,7 +19,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 /// Watches what the control groups have left.
 pub struct Headroom {
     groups: MemoryGroups,
-    reserve: Cell<Reserve>,
+    /// `None` until it is known what is dumped and why.
+    reserve: Cell<Option<Reserve>>,
     next: Cell<Instant>,
 }
 
@@ -65,13 +66,16 @@ impl Headroom {
                 .all(|one| is_kin(*one, process))
         };
         let kills_others = self.groups.die_together() && !is_alone();
-        self.reserve.set(Reserve::of_dump(reason, kills_others));
+        let reserve = Reserve::of_dump(reason, kills_others);
+        self.reserve.set(Some(reserve));
+        self.next.set(Instant::now());
     }
 
-    /// How the tightest group stands, if any has a limit.
+    /// How the tightest group stands, if any has a limit, and if it is known how much must be left.
     pub fn now(&self) -> Option<Room> {
+        let reserve = self.reserve.get()?;
         let group = self.groups.tightest()?;
-        let reserve = self.reserve.get().bytes(group.limit);
+        let reserve = reserve.bytes(group.limit);
         Some(Room { group, reserve })
     }
 

@@ -44,12 +44,6 @@ impl Reserve {
     }
 }
 
-impl Default for Reserve {
-    fn default() -> Reserve {
-        AMONG_THE_LIVING
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

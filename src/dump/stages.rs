@@ -63,9 +63,8 @@ impl<'a> Dump<'a> {
 
     /// Takes note of who is dumped and why.
     pub fn note_metadata(&mut self, metadata: DumpMetadata) {
-        self.headroom
-            .keep_reserve_for(metadata.reason, metadata.process);
         self.content.dump = metadata;
+        self.keep_reserve();
         self.save();
     }
 
@@ -97,10 +96,19 @@ impl<'a> Dump<'a> {
         Ok(self.headroom.check()?)
     }
 
+    fn keep_reserve(&self) {
+        let DumpMetadata {
+            reason, process, ..
+        } = self.content.dump;
+        self.headroom.keep_reserve_for(reason, process);
+    }
+
     fn begin_snapshot(&mut self) -> Result<Sink, Error> {
         if self.summary.is_none() {
             self.save();
         }
+        // An inspector's snapshot may come without metadata.
+        self.keep_reserve();
         let Summary { dump, heap, .. } = &self.content;
         let needed = preflight::expected_bytes(dump, heap.as_ref(), self.place.encoding);
         if let Some(notice) = preflight::check(&self.place.folder, needed, self.headroom.now())? {
