@@ -12,7 +12,7 @@ use std::time::Instant;
 use node_oom_heapdump::dump::{self, Dump, GuardedPipe, NoRoom, Written};
 use node_oom_heapdump::frames::{self, Event, FrameError};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
-use node_oom_heapdump::message::{megabytes, tell};
+use node_oom_heapdump::message::tell;
 use node_oom_heapdump::request::{
     Answer, DUMP_COMMAND, DumpRequest, InspectorAddress, Source, UsageError,
 };
@@ -238,17 +238,15 @@ impl<'a> Course<'a> {
 
     fn complete(&mut self) -> Result<Written, Error> {
         let written = self.dump.complete()?;
-        let Written { file, bytes, .. } = &written;
-        tell(&format!(
-            "heap snapshot of {} is complete: {} ({} MB in {:.1} s)",
-            describe(self.request),
-            file.display(),
-            megabytes(*bytes),
-            self.start.elapsed().as_secs_f64()
+        let whose = describe(self.request);
+        tell(&dump::describe_complete(
+            &whose,
+            &written,
+            self.start.elapsed(),
         ));
         answer(&Answer::Complete {
-            bytes: *bytes,
-            file: file.clone(),
+            bytes: written.bytes,
+            file: written.file.clone(),
         });
         Ok(written)
     }

@@ -29,6 +29,7 @@ pub use place::Place;
 pub use preflight::NoRoom;
 pub use sink::{Sink, Written};
 pub use stages::Dump;
+pub use words::describe_complete;
 
 use std::io;
 use std::path::PathBuf;
