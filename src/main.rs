@@ -5,7 +5,7 @@
 
 mod command;
 
-use std::io::{self, BufReader, IsTerminal};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -179,11 +179,12 @@ impl<'a> Course<'a> {
     fn stream_from_frozen_child(&mut self) -> Result<Written, Error> {
         let headroom = self.dump.headroom();
         let input = GuardedPipe::of_standard_input(headroom).map_err(FrameError::Read)?;
-        frames::read_snapshot(BufReader::new(input), |event| {
+        frames::read_snapshot(input, |event| {
             match event {
                 Event::Metadata(metadata) => self.dump.note_metadata(*metadata),
                 Event::Summary(heap) => self.dump.note_heap(heap),
                 Event::Chunk(chunk) => self.dump.write(chunk)?,
+                Event::InnerChunk { input, length } => self.pass(input, length)?,
                 Event::BeginAgain { reason } => {
                     tell(&reason);
                     self.dump.begin_again()?;
@@ -192,6 +193,20 @@ impl<'a> Course<'a> {
             Ok::<(), Error>(())
         })?;
         self.complete()
+    }
+
+    /// Has the next `length` bytes of the pipe go into the snapshot.
+    fn pass(&mut self, pipe: &mut GuardedPipe, length: usize) -> Result<(), Error> {
+        let mut left = length;
+        while left > 0 {
+            let piece = pipe.take(left).map_err(FrameError::Read)?;
+            if piece.is_empty() {
+                return Err(FrameError::Ended.into());
+            }
+            left -= piece.len();
+            self.dump.pass(piece)?;
+        }
+        Ok(())
     }
 
     fn stream_from_inspector(&mut self, address: &InspectorAddress) -> Result<Written, Error> {

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-/// A chunk of this size is full.
-pub const CHUNK_BYTES: usize = 128 << 10;
+/// A chunk of this size is full. Larger ones cost a file system less, and memory.
+pub const CHUNK_BYTES: usize = 256 << 10;
 
 /// Memory that is filled with the next bytes of a snapshot.
 pub struct Chunk {
