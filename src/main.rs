@@ -7,9 +7,10 @@ mod command;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Instant;
 
-use node_oom_heapdump::dump::{self, Dump, GuardedPipe, NoRoom, Written};
+use node_oom_heapdump::dump::{self, Dump, GuardedPipe, NoRoom, Step, Written};
 use node_oom_heapdump::frames::{self, Event, FrameError};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
 use node_oom_heapdump::message::tell;
@@ -148,7 +149,7 @@ struct Course<'a> {
 
 impl<'a> Course<'a> {
     fn begin(request: &'a DumpRequest) -> Result<Self, Failure> {
-        let dump = Dump::begin(&request.file, &request.options)
+        let dump = Dump::begin(&request.file, &request.options, Rc::new(tell_step))
             .map_err(|error| Failure::of_dump(error.to_string()))?;
         Ok(Self {
             request,
@@ -166,6 +167,9 @@ impl<'a> Course<'a> {
         };
         match taken {
             Ok(written) => {
+                if self.dump.is_followed() {
+                    answer(&Answer::Following);
+                }
                 self.dump.finish(&written);
                 Ok(())
             }
@@ -303,6 +307,13 @@ fn report(
         Answer::SourceFailed { reason }
     } else {
         Answer::Failed { reason }
+    });
+}
+
+fn tell_step(step: Step<'_>) {
+    answer(&match step {
+        Step::Writing(file) => Answer::Writing { file: file.into() },
+        Step::Naming(file) => Answer::Naming { file: file.into() },
     });
 }
 

@@ -23,7 +23,7 @@ mod words;
 mod write_back;
 
 pub use guarded_pipe::GuardedPipe;
-pub use place::Place;
+pub use place::{Place, Step, Witness};
 pub use preflight::NoRoom;
 pub use relay::Piece;
 pub use sink::{Sink, Written};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::headroom::Headroom;
-use super::place::Place;
+use super::place::{Place, Witness};
 use super::relay::Piece;
 use super::sink::{Sink, Written};
 use super::summary_file::{FileName, Snapshot, Summary, SummaryFile};
@@ -28,11 +28,15 @@ pub struct Dump<'a> {
 }
 
 impl<'a> Dump<'a> {
-    /// Begins a dump whose snapshot shall be called `file`. Nothing is written yet.
+    /// Begins a dump whose snapshot shall be called `file`. Nothing is written yet. `witness` hears of each file.
     ///
     /// # Errors
     /// [`Error::NoFileName`], [`Error::Folder`].
-    pub fn begin(file: &Path, options: &'a FileOptions) -> Result<Dump<'a>, Error> {
+    pub fn begin(
+        file: &Path,
+        options: &'a FileOptions,
+        witness: Witness,
+    ) -> Result<Dump<'a>, Error> {
         let encoding = match options.gzip {
             true => Encoding::Gzip,
             false => Encoding::Plain,
@@ -40,7 +44,7 @@ impl<'a> Dump<'a> {
         Ok(Dump {
             options,
             began: Instant::now(),
-            place: Place::of(file, encoding)?,
+            place: Place::of(file, encoding)?.witnessed_by(witness),
             headroom: Headroom::of_this_process(),
             content: Summary {
                 program: options.program.clone(),
@@ -125,7 +129,8 @@ impl<'a> Dump<'a> {
         }
     }
 
-    /// Gives the snapshot its final name. To be called only when the source has said that it sent everything.
+    /// Gives the snapshot its final name, and removes older dumps. To be called only when the source has said that it sent
+    /// everything.
     ///
     /// # Errors
     /// [`Error::Incomplete`], [`Error::Write`], [`Error::Move`].
@@ -142,13 +147,18 @@ impl<'a> Dump<'a> {
             duration_ms: self.duration_ms(),
         };
         self.save();
+        self.remove_oldest();
         Ok(written)
     }
 
-    /// What remains to be done for a complete snapshot: older dumps are removed, and the program of the option `exec` is run.
+    /// Whether anything remains to be done for a complete snapshot.
+    pub fn is_followed(&self) -> bool {
+        !self.options.exec.is_empty()
+    }
+
+    /// What remains to be done for a complete snapshot: the program of the option `exec` is run.
     pub fn finish(&mut self, written: &Written) {
-        self.remove_oldest();
-        if self.options.exec.is_empty() {
+        if !self.is_followed() {
             return;
         }
         let summary = self.summary_path().unwrap_or_default();
@@ -195,8 +205,10 @@ impl<'a> Dump<'a> {
                 file.content = self.content.clone();
                 file.save()
             }
-            None => SummaryFile::create(&mut self.place, self.content.clone())
-                .map(|file| self.summary = Some(file)),
+            None => SummaryFile::create(&mut self.place, self.content.clone()).map(|file| {
+                self.content = file.content.clone();
+                self.summary = Some(file);
+            }),
         };
         if let Err(error) = saved
             && !std::mem::replace(&mut self.has_told, true)
