@@ -1,5 +1,5 @@
-//! One dump from its first word to its last, in this order: the summary, the snapshot, the dumps that are kept, the program
-//! that is run. A stage that fails never takes away what those before it have written.
+//! One dump from its first word to its last, in this order: the summary, the snapshot, the dumps that are kept, the suspects, the
+//! program that is run. A stage that fails never takes away what those before it have written.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -9,7 +9,7 @@ use super::place::{Place, Witness};
 use super::relay::Piece;
 use super::sink::{Sink, Written};
 use super::summary_file::{FileName, Snapshot, Summary, SummaryFile};
-use super::{Encoding, Error, hook, preflight, rotation, words};
+use super::{Encoding, Error, hook, preflight, rotation, suspects, words};
 use crate::message::tell;
 use crate::request::FileOptions;
 use crate::summary::{DumpMetadata, HeapSummary, Reason};
@@ -52,6 +52,7 @@ impl<'a> Dump<'a> {
                 heap: None,
                 heap_after_ms: None,
                 snapshot: Snapshot::Begun,
+                suspects: None,
                 exec: None,
             },
             summary: None,
@@ -151,16 +152,23 @@ impl<'a> Dump<'a> {
         Ok(written)
     }
 
-    /// Whether anything remains to be done for a complete snapshot.
+    /// Whether anything that takes time remains to be done for a complete snapshot.
     pub fn is_followed(&self) -> bool {
-        !self.options.exec.is_empty()
+        self.shall_find_suspects() || !self.options.exec.is_empty()
     }
 
-    /// What remains to be done for a complete snapshot: the program of the option `exec` is run.
+    /// What remains to be done for a complete snapshot: it is looked for what leaked, and the program of the option `exec` is
+    /// run.
     pub fn finish(&mut self, written: &Written) {
-        if !self.is_followed() {
-            return;
+        if self.shall_find_suspects() {
+            self.find_suspects(written);
         }
+        if !self.options.exec.is_empty() {
+            self.run_program(written);
+        }
+    }
+
+    fn run_program(&mut self, written: &Written) {
         let summary = self.summary_path().unwrap_or_default();
         let deadline = self.began + self.options.timeout;
         let result = hook::run(&self.options.exec, &written.file, &summary, deadline);
@@ -185,6 +193,27 @@ impl<'a> Dump<'a> {
         match self.summary_path() {
             Some(summary) => format!("{reason}; the summary is in {}", summary.display()),
             None => reason,
+        }
+    }
+
+    /// Who asks for a dump has time to ask what it says. Hashed names would not say anything.
+    fn shall_find_suspects(&self) -> bool {
+        let is_asked_for = self.content.dump.reason == Reason::Request;
+        self.options.suspects && !self.options.redact && !is_asked_for
+    }
+
+    fn find_suspects(&mut self, written: &Written) {
+        let deadline = self.began + self.options.timeout;
+        match suspects::find(&self.place, written, &mut self.headroom, deadline) {
+            Ok(file) => {
+                let told = format!("suspects: all of them are in {}", file.display());
+                tell(&told);
+                self.content.suspects = file.file_name().map(FileName::of);
+                self.save();
+            }
+            Err(reason) => tell(&format!(
+                "suspects: not all is known of what leaked, for {reason}; node-oom-heapdump analyze tells it"
+            )),
         }
     }
 
