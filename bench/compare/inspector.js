@@ -6,7 +6,7 @@
 const { readFileSync } = require("node:fs");
 
 const [installed, file] = process.argv.slice(2);
-const { WebSocketServer } = require(installed);
+const { Server } = require(installed);
 
 /** V8 sends pieces of one megabyte (HeapSnapshotOutputStream, v8-heap-profiler-agent-impl.cc). */
 const PIECE = 1 << 20;
@@ -32,7 +32,7 @@ async function sendAll(socket) {
   }
 }
 
-const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
+const server = new Server({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
 server.on("connection", (socket) =>
   socket.on("message", async (text) => {
     const { id, method } = JSON.parse(text);

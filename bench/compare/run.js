@@ -56,6 +56,8 @@ async function follow(what, { account, directory, timeout }) {
   const [program, ...args] = account.enter(await commandOf(what));
   const child = spawn(program, args, {
     cwd: directory,
+    // A session of its own, which gets its own share of the processors.
+    detached: true,
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     // Who starts `node` gets this one.
     env: { ...process.env, PATH: `${dirname(executable(what.major))}:${process.env.PATH}` },

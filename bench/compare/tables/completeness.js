@@ -13,6 +13,9 @@ const leaks = ["gradual", "abrupt", "synchronous"];
 /** V8's generator takes minutes at 64 MB on Node 18, and this long is waited for. */
 const TIMEOUT = 180_000;
 
+/** No run may take more memory than this, nor more than 64 times its heap: V8's generator would take all of the machine. */
+const MOST_MEMORY = 8 * 2 ** 30;
+
 const exists = ({ contender, major }) => major >= (contenders[contender].since ?? 0);
 
 /** On Node 18 the others have one shape only. */
@@ -28,7 +31,11 @@ function cells({ majors, sizes, isQuick }) {
   return all.filter(exists).filter(isAffordable);
 }
 
-const measure = (cell) => runOnce(cell, { timeout: (TIMEOUT * Math.max(64, cell.megabytes)) / 64 });
+const measure = (cell) =>
+  runOnce(cell, {
+    timeout: (TIMEOUT * Math.max(64, cell.megabytes)) / 64,
+    limit: Math.min(64 * cell.megabytes * 2 ** 20, MOST_MEMORY),
+  });
 
 const isComplete = (run) => run.file === "complete";
 
@@ -83,7 +90,8 @@ module.exports = {
   title: "Does it leave a complete file?",
   note: `The application holds ${compared.map((shape) => shapes[shape].title).join(", ")} up to 60 % of the limit, and leaks on:
 *gradual* in turns of the event loop, *abrupt* by arrays of 75 % of the limit, *synchronous* in a loop that never yields.
-Complete: an independent reader finds each leaked object in it. Each cell counts complete files of runs.`,
+Complete: an independent reader finds each leaked object in it. Each cell counts complete files of runs. A run that takes
+${TIMEOUT / 1e3} s for each 64 MB, or 64 times the limit in memory, is ended.`,
   turns: () => 1,
   isTimed: false,
   cells,

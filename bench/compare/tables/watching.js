@@ -11,8 +11,9 @@ const { installed, tool } = require("../install");
 const { markdown, medianOf, megabytes, milliseconds } = require("../statistics");
 const { watchers } = require("../watchers");
 
-const COLLECTIONS = 3000;
-const SECONDS = 4;
+const COLLECTIONS = { minor: 20_000, major: 400 };
+const WARM_UP = 4000;
+const REQUESTS = 12_000;
 const CONNECTIONS = 20;
 
 const cells = ({ majors, isQuick }) =>
@@ -25,10 +26,20 @@ const packageOf = ({ contender, major }) =>
 
 function collections(cell, type) {
   const script = join(__dirname, "..", "collections.js");
-  const args = ["--expose-gc", script, cell.contender, packageOf(cell), type, String(COLLECTIONS)];
+  const args = ["--expose-gc", script, cell.contender, packageOf(cell), type, String(COLLECTIONS[type])];
   const { stdout, stderr } = spawnSync(executable(cell.major), args, { encoding: "utf8", timeout: 120_000 });
   if (!stdout) throw new Error(stderr);
   return JSON.parse(stdout).each;
+}
+
+/** Sends so many requests and returns what was seen of them. */
+async function request(port, amount) {
+  const args = [tool("autocannon"), "--json", "-c", CONNECTIONS, "-a", amount, `http://127.0.0.1:${port}`];
+  const load = spawn(process.execPath, args.map(String), { stdio: ["ignore", "pipe", "ignore"] });
+  let told = "";
+  load.stdout.on("data", (text) => (told += text));
+  await once(load, "close");
+  return JSON.parse(told);
 }
 
 async function service(cell) {
@@ -36,22 +47,19 @@ async function service(cell) {
   const child = spawn(executable(cell.major), ["--expose-gc", script, cell.contender, packageOf(cell)], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
-  const [{ port, idle, cpu: before }] = await once(child, "message");
-  const load = spawn(
-    process.execPath,
-    [tool("autocannon"), "--json", "-c", CONNECTIONS, "-d", SECONDS, `http://127.0.0.1:${port}`].map(String),
-    {
-      stdio: ["ignore", "pipe", "ignore"],
-    },
-  );
-  let told = "";
-  load.stdout.on("data", (text) => (told += text));
-  await once(load, "close");
-  child.send("end");
-  const [{ cpu, rss }] = await once(child, "message");
-  const { requests, latency } = JSON.parse(told);
-  const used = cpu.user + cpu.system - before.user - before.system;
-  return { perSecond: requests.average, cpuOfRequest: used / requests.total, p99: latency.p99, idle, rss };
+  const [{ port, idle }] = await once(child, "message");
+  await request(port, WARM_UP);
+  const before = await cpuOf(child);
+  const { requests, duration } = await request(port, REQUESTS);
+  const used = (await cpuOf(child)) - before;
+  child.disconnect();
+  return { perSecond: requests.total / duration, cpuOfRequest: used / requests.total, idle };
+}
+
+async function cpuOf(child) {
+  child.send("tell");
+  const [{ user, system }] = await once(child, "message");
+  return user + system;
 }
 
 async function measure(cell) {
@@ -104,9 +112,10 @@ function render(measured) {
 
 module.exports = {
   title: "Cost of watching",
-  note: `CPU time of the whole process over ${COLLECTIONS} collections of a small heap, and over ${SECONDS} s of an HTTP service that allocates for
-each request, ${CONNECTIONS} connections. The others are told as what they add to "no hook" of the same turn, in the median; what is
-within the noise of the machine has either sign. \`npm run bench:watch\` takes our hook alone, inside of the collection.`,
+  note: `CPU time of the whole process over ${COLLECTIONS.minor} scavenges and ${COLLECTIONS.major} mark-compacts of a small heap, and over ${REQUESTS} requests
+to an HTTP service that allocates for each, ${CONNECTIONS} connections, after ${WARM_UP} that are not counted. The others are told as what they
+add to "no hook" of the same turn, in the median; what is within the noise of the machine has either sign.
+\`npm run bench:watch\` takes our hook alone, inside of the collection.`,
   turns: ({ isQuick }) => (isQuick ? 1 : 5),
   isTimed: true,
   cells,
