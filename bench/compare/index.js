@@ -3,16 +3,17 @@
 // npm run bench -- [--quick] [--only <words>] [--resume] [--minutes <number>] [--jobs <number>]
 //
 // Measures this package beside every other way to a heap snapshot and writes bench/RESULTS.md with its plots. `--quick`: the
-// most telling cells on Node 24, for five minutes. `--only` takes tables (1 to 6), Node majors, sizes, shapes, contenders:
+// most telling cells on Node 24, for five minutes, into .cache/compare/quick. `--only` takes tables (1 to 6), Node majors, sizes, shapes, contenders:
 // "1,24,mix". `--resume` keeps what was measured before. `--minutes` ends the run in time; what was not measured is listed.
 // `--jobs`: how many cells of tables 1 and 2 at a time. `--write` only writes the page and the plots of what is there.
 
+const { join } = require("node:path");
 const { parseArgs } = require("node:util");
 const { majors } = require("../../__test__/support/node-versions");
 const { buildReader } = require("../../__test__/support/snapshot");
 const { inTurns } = require("../../scripts/proof-record");
 const { contenders } = require("./contenders");
-const { install } = require("./install");
+const { FOLDER, install } = require("./install");
 const { writePage } = require("./page");
 const { Record } = require("./record");
 const tables = require("./tables");
@@ -92,13 +93,14 @@ async function measure(work, record, packages) {
 
 async function main() {
   const packages = install(scope.majors);
-  const record = new Record();
+  const record = new Record(options.quick ? "quick" : "cells");
   if (!options.write) {
     buildReader();
     if (!options.resume) for (const table of chosenTables()) record.forget(table);
     await measure(interleave(chosenTables().map((table) => missing(table, record))), record, packages);
   }
-  writePage(record, { scope, packages });
+  const folder = options.quick ? join(FOLDER, "quick") : join(__dirname, "..");
+  console.log(`The results: ${writePage(record, { folder, scope, packages })}`);
 }
 
 main().catch((error) => {

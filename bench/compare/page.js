@@ -1,16 +1,14 @@
 "use strict";
 
-// bench/RESULTS.md: every table with how often its cells were measured, under which load, and what was not.
+// RESULTS.md: every table with how often its cells were measured, under which load, and what was not.
 
-const { writeFileSync } = require("node:fs");
+const { mkdirSync, writeFileSync } = require("node:fs");
 const os = require("node:os");
 const { join } = require("node:path");
 const { executable, node } = require("../../__test__/support/node-versions");
 const { hasGroups } = require("./accounting");
 const { plot } = require("./plot");
 const tables = require("./tables");
-
-const RESULTS = join(__dirname, "..", "RESULTS.md");
 
 function head({ scope, packages }) {
   const nodes = scope.majors.map((major) => node(major).version).join(", ");
@@ -35,7 +33,7 @@ const loadText = (loads) =>
     : `The load average of the machine was ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}.`;
 
 function howOften(table, measured, scope) {
-  const wanted = table.cells({ ...scope, isQuick: false });
+  const wanted = table.cells(scope);
   const names = new Set(measured.map(({ cell }) => Object.values(cell).join()));
   const absent = wanted.filter((cell) => !names.has(Object.values(cell).join()));
   const runs = measured.map(({ runs }) => runs.length);
@@ -46,21 +44,21 @@ function howOften(table, measured, scope) {
   return `${measured.length} cells, each measured ${times} ${times === "1" ? "time" : "times"}.${notRun} ${loadText(loads)}`.trim();
 }
 
-/** Which cells these are, by the values that all of them have or that are missing as a whole. */
+const words = { megabytes: (value) => `${value} MB`, major: (value) => `Node ${value}` };
+
+/** Which cells these are: values of which there is nothing, then pairs of values, then how many are left. */
 function summary(absent, wanted) {
   const fields = Object.keys(wanted[0]);
-  const whole = fields.flatMap((field) => {
-    const values = [...new Set(wanted.map((cell) => cell[field]))];
-    return values
-      .filter((value) => wanted.every((cell) => cell[field] !== value || absent.includes(cell)))
-      .map((value) => ({ field, value }));
+  const pairs = fields.flatMap((one, index) => fields.slice(index + 1).map((other) => [one, other]));
+  let left = absent;
+  const told = [...fields.map((field) => [field]), ...pairs].flatMap((chosen) => {
+    const key = (cell) => chosen.map((field) => (words[field] ?? String)(cell[field])).join(" with ");
+    const present = new Set(wanted.filter((cell) => !absent.includes(cell)).map(key));
+    const missing = [...new Set(left.map(key))].filter((value) => !present.has(value));
+    left = left.filter((cell) => !missing.includes(key(cell)));
+    return missing;
   });
-  const rest = absent.filter((cell) => !whole.some(({ field, value }) => cell[field] === value));
-  const words = { megabytes: (value) => `all of ${value} MB`, major: (value) => `all of Node ${value}` };
-  const told = whole.map(({ field, value }) => (words[field] ?? ((value) => `all of ${value}`))(value));
-  const few = rest.slice(0, 6).map((cell) => Object.values(cell).join(" "));
-  if (rest.length > 0) told.push(rest.length > 6 ? `${few.join("; ")}; and ${rest.length - 6} others` : few.join("; "));
-  return told.join("; ");
+  return [...told, ...(left.length > 0 ? [`${left.length} others`] : [])].join("; ");
 }
 
 function section(table, record, scope) {
@@ -70,11 +68,14 @@ function section(table, record, scope) {
   return [title, table.note, howOften(table, measured, scope), table.render(measured)].join("\n\n");
 }
 
-function writePage(record, { scope, packages }) {
+/** Writes the page and its plots into a folder, and returns the path of the page. */
+function writePage(record, { folder, scope, packages }) {
+  const file = join(folder, "RESULTS.md");
   const sections = tables.map((table) => section(table, record, scope));
-  writeFileSync(RESULTS, `${[head({ scope, packages }), ...sections].join("\n\n")}\n`);
-  plot(record);
-  console.log(`written: ${RESULTS}`);
+  mkdirSync(join(folder, "plots"), { recursive: true });
+  writeFileSync(file, `${[head({ scope, packages }), ...sections].join("\n\n")}\n`);
+  plot(record, join(folder, "plots"));
+  return file;
 }
 
 module.exports = { writePage };

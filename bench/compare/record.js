@@ -9,13 +9,12 @@ const { build } = require("../../scripts/proof-record");
 const { contenders } = require("./contenders");
 const { FOLDER } = require("./install");
 
-const FILE = join(FOLDER, "cells.json");
-
 const nameOf = (cell) => Object.values(cell).join(" | ");
 
 class Record {
-  constructor() {
-    this.tables = fs.existsSync(FILE) ? JSON.parse(fs.readFileSync(FILE, "utf8")) : {};
+  constructor(name) {
+    this.file = join(FOLDER, `${name}.json`);
+    this.tables = fs.existsSync(this.file) ? JSON.parse(fs.readFileSync(this.file, "utf8")) : {};
     this.build = build();
   }
 
@@ -44,8 +43,8 @@ class Record {
     const runs = [...this.runs(table, cell), { ...run, build: this.build }];
     (this.tables[table.name] ??= {})[nameOf(cell)] = { cell, runs };
     fs.mkdirSync(FOLDER, { recursive: true });
-    fs.writeFileSync(`${FILE}.part`, JSON.stringify(this.tables, null, 1));
-    fs.renameSync(`${FILE}.part`, FILE);
+    fs.writeFileSync(`${this.file}.part`, JSON.stringify(this.tables, null, 1));
+    fs.renameSync(`${this.file}.part`, this.file);
   }
 }
 

@@ -104,11 +104,7 @@ function plot(measured) {
   if (shown.length === 0) return [];
   const panel = (title, value) => ({
     title,
-    categories: [""],
-    series: shown.map(({ cell, runs }) => ({
-      name: cell.contender,
-      values: [runs.length > 0 ? value(runs) : undefined],
-    })),
+    bars: shown.map(({ cell, runs }) => ({ name: cell.contender, value: runs.length > 0 ? value(runs) : undefined })),
   });
   return [
     panel("The application stands still (ms)", stall),

@@ -66,11 +66,11 @@ const render = (measured) => markdown(HEADS, [...measured].sort((a, b) => (order
 
 function plot(measured) {
   const panel = (title, value) => {
-    const series = measured.map(({ cell }) => `${cell.contender} ${cell.shape}`);
+    const names = measured.map(({ cell }) => `${cell.contender} ${cell.shape}`);
     return {
       title,
       unit: "heap (MB)",
-      series: [...new Set(series)].map((line) => {
+      lines: [...new Set(names)].map((line) => {
         const [name, shape] = line.split(" ");
         const own = measured.filter(({ cell }) => cell.contender === name && cell.shape === shape);
         const points = own
@@ -79,7 +79,7 @@ function plot(measured) {
           .map((runs) => [medianOf(runs, "held") / 2 ** 20, value(runs)])
           .sort((a, b) => a[0] - b[0]);
         const label = `${contenders[name].title.replaceAll("`", "")}, ${shapes[shape].title}`;
-        return { name, label, points, dashed: shape !== "mix" };
+        return { name, label, points, isDashed: shape !== "mix" };
       }),
     };
   };

@@ -92,14 +92,15 @@ function plot(measured) {
   const shown = measured.filter(({ cell }) => cell.major === 24 && cell.megabytes === 64);
   const present = compared.filter((shape) => shown.some(({ cell }) => cell.shape === shape)).slice(0, 3);
   if (present.length === 0) return [];
-  const limitOf = (contender, shape) => {
+  const barOf = (contender, shape) => {
     const found = shown.find(({ cell }) => cell.contender === contender && cell.shape === shape);
-    return found && found.runs.at(-1).limit / (found.cell.megabytes * MB);
+    const run = found?.runs.at(-1);
+    if (run?.unusable) return { name: contender, missing: "none" };
+    return { name: contender, value: run && run.limit / (found.cell.megabytes * MB) };
   };
   return present.map((shape) => ({
-    title: `Smallest memory limit, times the heap's: ${shapes[shape].title}`,
-    categories: [""],
-    series: Object.keys(contenders).map((name) => ({ name, values: [limitOf(name, shape)] })),
+    title: `Least memory, x heap: ${shapes[shape].title}`,
+    bars: Object.keys(contenders).map((name) => barOf(name, shape)),
   }));
 }
 
