@@ -125,7 +125,8 @@ class ProcessTree {
   sample(id = this.id) {
     try {
       const status = fs.readFileSync(`/proc/${id}/status`, "latin1");
-      this.peaks.set(id, Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024);
+      const peak = /^VmHWM:\s+(\d+) kB$/m.exec(status);
+      if (peak) this.peaks.set(id, Number(peak[1]) * 1024); // A process that has ended has none any more.
       const words = fs.readFileSync(`/proc/${id}/stat`, "latin1").split(") ")[1].split(" ");
       this.times.set(id, (Number(words[11]) + Number(words[12])) * 10);
       const children = fs.readFileSync(`/proc/${id}/task/${id}/children`, "latin1").split(" ").filter(Boolean);

@@ -26,7 +26,7 @@ function cells({ majors, sizes, isQuick }) {
   for (const megabytes of sizes)
     for (const shape of isQuick ? ["mix"] : compared)
       for (const major of majors)
-        for (const happening of leaks)
+        for (const happening of isQuick ? ["gradual", "synchronous"] : leaks)
           for (const contender of dumpers) all.push({ contender, major, shape, happening, megabytes });
   return all.filter(exists).filter(isAffordable);
 }
