@@ -65,8 +65,10 @@ async function samplingCost(beforehand, rss, context) {
     ${beforehand}
     watch({ threshold: false, method: "native", rss: ${rss} })
     const { readdirSync, readFileSync } = require("node:fs")
-    const threads = readdirSync("/proc/self/task").map((id) => "/proc/self/task/" + id)
-    const sampler = threads.find((thread) => readFileSync(thread + "/comm", "utf8") === "oom-rss\\n")
+    const threads = () => readdirSync("/proc/self/task").map((id) => "/proc/self/task/" + id)
+    const isSampler = (thread) => readFileSync(thread + "/comm", "utf8") === "oom-rss\\n"
+    let sampler
+    while (!(sampler = threads().find(isSampler))); // A thread names itself once it runs.
     const cpu = () => Number(readFileSync(sampler + "/schedstat", "utf8").split(" ")[0])
     const before = cpu()
     setTimeout(() => { console.log(JSON.stringify((cpu() - before) / 8e9)); process.exit() }, 8000)`;

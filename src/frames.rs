@@ -5,10 +5,13 @@
 //! the snapshot and one *done*, with the counts of what there must have been, or one *failed*, with the reason. Only *done*
 //! makes a complete file: a pipe that just ends does not. Both ends of the pipe are this file.
 //!
+//! A reader is done with a frame, as with all that came before, when it takes the first byte behind it. Memory that was lent to
+//! the pipe relies on that.
+//!
 //! A child may end in the middle of a frame. The process then writes [`padding`](FrameWriter::after_a_cut), which completes
 //! whatever frame was cut, and speaks itself: *failed*, or *begin again*, after which another child starts anew.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, Read, Write};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,8 +32,10 @@ const CHUNK: u8 = 3;
 const DONE: u8 = 4;
 const FAILED: u8 = 5;
 const BEGIN_AGAIN: u8 = 6;
+const INNER_CHUNK: u8 = 7;
 
-/// Writes the frames of one snapshot. Each call of [`Write::write`] becomes a chunk, so the caller buffers.
+/// Writes the frames of one snapshot. Each call of [`Write::write`] becomes a chunk, so the caller buffers. The first bytes of
+/// a snapshot and its last must go this way.
 pub struct FrameWriter<W> {
     output: W,
 }
@@ -78,12 +83,27 @@ impl<W: Write> FrameWriter<W> {
         self.sentence(BEGIN_AGAIN, reason)
     }
 
+    /// A chunk of `length` bytes that neither begins nor ends the snapshot, so that nobody needs to look at it. `send` brings
+    /// exactly these bytes to the output.
+    ///
+    /// # Errors
+    /// Whatever `send` returns, nobody reads any more, or no frame is that long.
+    pub fn inner_chunk(
+        &mut self,
+        length: usize,
+        send: impl FnOnce(&mut W) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.head(INNER_CHUNK, length)?;
+        send(&mut self.output)
+    }
+
+    /// Where the frames go.
+    pub fn output(&self) -> &W {
+        &self.output
+    }
+
     fn json(&mut self, kind: u8, content: &impl Serialize) -> io::Result<()> {
-        let content = serde_json::to_vec(content)?;
-        if content.len() > LONGEST_CONTENT {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        self.frame(kind, &content)
+        self.frame(kind, &serde_json::to_vec(content)?)
     }
 
     fn sentence(&mut self, kind: u8, sentence: &str) -> io::Result<()> {
@@ -92,10 +112,17 @@ impl<W: Write> FrameWriter<W> {
     }
 
     fn frame(&mut self, kind: u8, content: &[u8]) -> io::Result<()> {
-        let mut head = [kind; HEAD_BYTES];
-        head[1..].copy_from_slice(&(content.len() as u32).to_le_bytes());
-        self.output.write_all(&head)?;
+        self.head(kind, content.len())?;
         self.output.write_all(content)
+    }
+
+    fn head(&mut self, kind: u8, length: usize) -> io::Result<()> {
+        if length > LONGEST_CONTENT {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut head = [kind; HEAD_BYTES];
+        head[1..].copy_from_slice(&(length as u32).to_le_bytes());
+        self.output.write_all(&head)
     }
 }
 
@@ -115,13 +142,21 @@ impl<W: Write> Write for FrameWriter<W> {
 
 /// What a reader of frames is told, in this order; only the chunks are certain to come.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum Event<'a, R> {
     /// Who is dumped and why.
     Metadata(Box<DumpMetadata>),
     /// What the heap holds.
     Summary(HeapSummary),
     /// The next bytes of the snapshot.
     Chunk(&'a [u8]),
+    /// The next bytes of the snapshot, neither its first nor its last, which are still in the input. Whoever is told takes
+    /// them from there, exactly that many.
+    InnerChunk {
+        /// What the frames are read from.
+        input: &'a mut R,
+        /// How many.
+        length: usize,
+    },
     /// The summary and the chunks so far are void, and come anew.
     BeginAgain {
         /// A sentence.
@@ -152,14 +187,23 @@ pub enum FrameError {
 ///
 /// # Errors
 /// A [`FrameError`], and whatever `receive` returns.
-pub fn read_snapshot<E: From<FrameError>>(
-    mut input: impl BufRead,
-    mut receive: impl FnMut(Event<'_>) -> Result<(), E>,
+pub fn read_snapshot<R: Read, E: From<FrameError>>(
+    mut input: R,
+    mut receive: impl FnMut(Event<'_, R>) -> Result<(), E>,
 ) -> Result<Counts, E> {
     let mut content = Vec::new();
     let mut bytes = 0;
     loop {
-        match read_frame(&mut input, &mut content)? {
+        let (kind, length) = read_head(&mut input)?;
+        if kind == INNER_CHUNK {
+            bytes += length as u64;
+            let input = &mut input;
+            receive(Event::InnerChunk { input, length })?;
+            continue;
+        }
+        content.resize(length, 0);
+        read_exactly(&mut input, &mut content)?;
+        match kind {
             // No whole text ends so. A chunk that was cut is taken back by what follows it.
             METADATA | SUMMARY | DONE | FAILED | BEGIN_AGAIN if is_cut(&content) => {}
             METADATA => receive(Event::Metadata(Box::new(parse(&content)?)))?,
@@ -198,33 +242,19 @@ fn parse<T: DeserializeOwned>(content: &[u8]) -> Result<T, FrameError> {
     serde_json::from_slice(content).map_err(|_| FrameError::Garbled("a frame that cannot be read"))
 }
 
-/// Reads the next frame into `content` and returns its kind.
-fn read_frame(input: &mut impl BufRead, content: &mut Vec<u8>) -> Result<u8, FrameError> {
-    skip_padding(input)?;
-    let mut head = [0; HEAD_BYTES];
-    read_exactly(input, &mut head)?;
-    let [kind, length @ ..] = head;
-    let length = u32::from_le_bytes(length) as usize;
-    if length > LONGEST_CONTENT {
-        return Err(FrameError::Garbled("a frame that is too long"));
+/// Reads the kind of the next frame and the length of its content, and nothing of what follows: that may be taken from the
+/// input in another way.
+fn read_head(input: &mut impl Read) -> Result<(u8, usize), FrameError> {
+    let mut head = [PADDING; HEAD_BYTES];
+    while head[0] == PADDING {
+        let padding = head.iter().take_while(|&&byte| byte == PADDING).count();
+        head.copy_within(padding.., 0);
+        read_exactly(input, &mut head[HEAD_BYTES - padding..])?;
     }
-    content.resize(length, 0);
-    read_exactly(input, content)?;
-    Ok(kind)
-}
-
-fn skip_padding(input: &mut impl BufRead) -> Result<(), FrameError> {
-    loop {
-        let ahead = match input.fill_buf() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            ahead => ahead?,
-        };
-        let padding = ahead.iter().take_while(|&&byte| byte == PADDING).count();
-        let is_all = padding > 0 && padding == ahead.len();
-        input.consume(padding);
-        if !is_all {
-            return Ok(());
-        }
+    let [kind, length @ ..] = head;
+    match u32::from_le_bytes(length) as usize {
+        length @ ..=LONGEST_CONTENT => Ok((kind, length)),
+        _ => Err(FrameError::Garbled("a frame that is too long")),
     }
 }
 
@@ -259,6 +289,11 @@ mod tests {
                 Event::Metadata(metadata) => told.metadata.push(*metadata),
                 Event::Summary(summary) => told.summaries.push(summary),
                 Event::Chunk(bytes) => told.snapshot.extend_from_slice(bytes),
+                Event::InnerChunk { input, length } => {
+                    let begun = told.snapshot.len();
+                    told.snapshot.resize(begun + length, 0);
+                    read_exactly(input, &mut told.snapshot[begun..])?;
+                }
                 Event::BeginAgain { reason } => {
                     told.snapshot.clear();
                     told.beginnings.push(reason);
@@ -307,7 +342,10 @@ mod tests {
         let mut frames = FrameWriter::new(stream);
         frames.summary(&summary()).unwrap();
         frames.write_all(&SNAPSHOT[..5]).unwrap();
-        frames.write_all(&SNAPSHOT[5..]).unwrap();
+        let inner = &SNAPSHOT[5..9];
+        let sent = frames.inner_chunk(inner.len(), |output| output.write_all(inner));
+        sent.unwrap();
+        frames.write_all(&SNAPSHOT[9..]).unwrap();
         frames
     }
 

@@ -32,6 +32,8 @@ pub mod native;
 ))]
 #[path = "native/elsewhere.rs"]
 pub mod native;
+#[cfg(any(test, feature = "oracle"))]
+pub mod random;
 #[cfg(feature = "helper")]
 pub mod report;
 pub mod request;

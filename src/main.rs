@@ -5,14 +5,14 @@
 
 mod command;
 
-use std::io::{self, BufReader, IsTerminal};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use node_oom_heapdump::dump::{self, Dump, GuardedPipe, NoRoom, Written};
 use node_oom_heapdump::frames::{self, Event, FrameError};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
-use node_oom_heapdump::message::{megabytes, tell};
+use node_oom_heapdump::message::tell;
 use node_oom_heapdump::request::{
     Answer, DUMP_COMMAND, DumpRequest, InspectorAddress, Source, UsageError,
 };
@@ -178,11 +178,12 @@ impl<'a> Course<'a> {
 
     fn stream_from_frozen_child(&mut self) -> Result<Written, Error> {
         let input = GuardedPipe::of_standard_input().map_err(FrameError::Read)?;
-        frames::read_snapshot(BufReader::new(input), |event| {
+        frames::read_snapshot(input, |event| {
             match event {
                 Event::Metadata(metadata) => self.dump.note_metadata(*metadata),
                 Event::Summary(heap) => self.dump.note_heap(heap),
                 Event::Chunk(chunk) => self.dump.write(chunk)?,
+                Event::InnerChunk { input, length } => self.pass(input, length)?,
                 Event::BeginAgain { reason } => {
                     tell(&reason);
                     self.dump.begin_again()?;
@@ -191,6 +192,20 @@ impl<'a> Course<'a> {
             Ok::<(), Error>(())
         })?;
         self.complete()
+    }
+
+    /// Has the next `length` bytes of the pipe go into the snapshot.
+    fn pass(&mut self, pipe: &mut GuardedPipe, length: usize) -> Result<(), Error> {
+        let mut left = length;
+        while left > 0 {
+            let piece = pipe.take(left).map_err(FrameError::Read)?;
+            if piece.is_empty() {
+                return Err(FrameError::Ended.into());
+            }
+            left -= piece.len();
+            self.dump.pass(piece)?;
+        }
+        Ok(())
     }
 
     fn stream_from_inspector(&mut self, address: &InspectorAddress) -> Result<Written, Error> {
@@ -237,17 +252,15 @@ impl<'a> Course<'a> {
 
     fn complete(&mut self) -> Result<Written, Error> {
         let written = self.dump.complete()?;
-        let Written { file, bytes, .. } = &written;
-        tell(&format!(
-            "heap snapshot of {} is complete: {} ({} MB in {:.1} s)",
-            describe(self.request),
-            file.display(),
-            megabytes(*bytes),
-            self.start.elapsed().as_secs_f64()
+        let whose = describe(self.request);
+        tell(&dump::describe_complete(
+            &whose,
+            &written,
+            self.start.elapsed(),
         ));
         answer(&Answer::Complete {
-            bytes: *bytes,
-            file: file.clone(),
+            bytes: written.bytes,
+            file: written.file.clone(),
         });
         Ok(written)
     }

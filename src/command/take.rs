@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::{CommandError, FAILED, print};
 use node_oom_heapdump::dump::{self, Encoding, Place, Sink, Written};
 use node_oom_heapdump::inspector::{self, HeldIsolate, OfProcess, Session, WebSocketTransport};
-use node_oom_heapdump::message::{megabytes, tell};
+use node_oom_heapdump::message::tell;
 use node_oom_heapdump::request::InspectorAddress;
 
 /// What `take --help` prints.
@@ -194,12 +194,8 @@ fn write_snapshot(
     })?;
     drop(progress);
     let written = sink.complete()?;
-    tell(&format!(
-        "heap snapshot of process {process} is complete: {} ({} MB in {:.1} s)",
-        written.file.display(),
-        megabytes(written.bytes),
-        start.elapsed().as_secs_f64()
-    ));
+    let whose = format!("process {process}");
+    tell(&dump::describe_complete(&whose, &written, start.elapsed()));
     Ok(written)
 }
 

@@ -23,6 +23,12 @@ impl Completeness {
         self.bytes += chunk.len() as u64;
     }
 
+    /// Takes note that the next `bytes` go by unseen, none of them the first or one of the last.
+    pub fn pass(&mut self, bytes: usize) {
+        self.last = [0; 2];
+        self.bytes += bytes as u64;
+    }
+
     /// The number of bytes so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -56,6 +62,16 @@ mod tests {
             assert!(after(chunks).is_complete(), "{chunks:?}");
             assert_eq!(after(chunks).bytes(), 14);
         }
+    }
+
+    #[test]
+    fn what_goes_by_unseen_lies_between_beginning_and_end() {
+        let mut completeness = after(&["{"]);
+        completeness.pass(7);
+        assert!(!completeness.is_complete());
+        completeness.observe(b"]}");
+        assert!(completeness.is_complete());
+        assert_eq!(completeness.bytes(), 10);
     }
 
     #[test]

@@ -3,12 +3,19 @@
 use std::io::{self, Read};
 
 use super::headroom::Headroom;
+use super::relay::{Piece, Relay};
+
+/// How much is copied at once where nothing is relayed: it stays in the processor's cache.
+const COPIED_BYTES: usize = 64 << 10;
 
 /// Standard input. It is given up, with [`NoRoom`](super::NoRoom) inside of the error, when the memory of the control group is
 /// nearly used up.
 pub struct GuardedPipe {
     input: Input,
     headroom: Headroom,
+    /// Absent where there is none, or the pipe gives it nothing.
+    relay: Option<Relay>,
+    copied: Vec<u8>,
 }
 
 /// The bare descriptor: what a buffer in between has taken, `poll` does not see.
@@ -27,18 +34,42 @@ impl GuardedPipe {
         Ok(GuardedPipe {
             input: standard_input()?,
             headroom: Headroom::of_this_process(),
+            relay: Relay::new().ok(),
+            copied: Vec::new(),
         })
+    }
+
+    /// Takes at most `most` of the next bytes, which nobody needs to look at. An empty piece is the end.
+    ///
+    /// # Errors
+    /// As for [`Read::read`].
+    pub fn take(&mut self, most: usize) -> io::Result<Piece<'_>> {
+        self.wait()?;
+        self.relay
+            .take_if(|relay| relay.fill(&self.input, most).is_err());
+        if let Some(relay) = &mut self.relay {
+            return Ok(Piece::Relayed(relay));
+        }
+        self.copied.resize(most.min(COPIED_BYTES), 0);
+        let count = self.input.read(&mut self.copied)?;
+        Ok(Piece::Copied(&self.copied[..count]))
+    }
+
+    /// Waits until there is something to read, or nobody to write.
+    fn wait(&mut self) -> io::Result<()> {
+        loop {
+            self.headroom.check().map_err(io::Error::other)?;
+            if has_something(&self.input)? {
+                return Ok(());
+            }
+        }
     }
 }
 
 impl Read for GuardedPipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            self.headroom.check().map_err(io::Error::other)?;
-            if has_something(&self.input)? {
-                return self.input.read(buffer);
-            }
-        }
+        self.wait()?;
+        self.input.read(buffer)
     }
 }
 

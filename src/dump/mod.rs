@@ -13,6 +13,7 @@ mod interruption;
 mod name;
 mod place;
 mod preflight;
+mod relay;
 mod rotation;
 mod sink;
 mod stages;
@@ -24,8 +25,10 @@ mod write_back;
 pub use guarded_pipe::GuardedPipe;
 pub use place::Place;
 pub use preflight::NoRoom;
+pub use relay::Piece;
 pub use sink::{Sink, Written};
 pub use stages::Dump;
+pub use words::describe_complete;
 
 use std::io;
 use std::path::PathBuf;

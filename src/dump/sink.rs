@@ -9,6 +9,7 @@ use flate2::write::GzEncoder;
 
 use super::completeness::Completeness;
 use super::place::Place;
+use super::relay::Piece;
 use super::temporary::TemporaryFile;
 use super::write_back::WriteBack;
 use super::{Encoding, Error};
@@ -64,6 +65,16 @@ impl Sink {
         self.completeness.observe(chunk);
         let written = self.output.write_all(chunk);
         written.map_err(|source| self.write_error(source))
+    }
+
+    /// Adds the next bytes of the snapshot, which are neither its first nor its last.
+    ///
+    /// # Errors
+    /// [`Error::Write`], such as on a full disk.
+    pub fn pass(&mut self, piece: Piece<'_>) -> Result<(), Error> {
+        self.completeness.pass(piece.len());
+        let passed = self.output.pass(piece);
+        passed.map_err(|source| self.write_error(source))
     }
 
     /// Gives the snapshot its final name. To be called only when the source has said that it sent everything.
@@ -123,6 +134,17 @@ impl Output {
                 let encoder = GzEncoder::new(file, Compression::new(GZIP_LEVEL));
                 Output::Gzip(Box::new(encoder))
             }
+        }
+    }
+
+    fn pass(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        match (self, piece) {
+            (output, Piece::Copied(bytes)) => output.write_all(bytes),
+            (Output::Plain(file), Piece::Relayed(relay)) => {
+                file.flush()?;
+                file.get_mut().pass(relay)
+            }
+            (Output::Gzip(encoder), Piece::Relayed(relay)) => encoder.write_all(&relay.drain()?),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::headroom::Headroom;
 use super::place::Place;
+use super::relay::Piece;
 use super::sink::{Sink, Written};
 use super::summary_file::{FileName, Snapshot, Summary, SummaryFile};
 use super::{Encoding, Error, hook, preflight, rotation, words};
@@ -78,15 +79,27 @@ impl<'a> Dump<'a> {
     /// # Errors
     /// [`Error::Room`], [`Error::Create`], [`Error::Write`].
     pub fn write(&mut self, chunk: &[u8]) -> Result<(), Error> {
-        let sink = match &mut self.sink {
-            Some(sink) => sink,
+        self.sink()?.write(chunk)?;
+        Ok(self.headroom.check()?)
+    }
+
+    /// Likewise bytes that are neither the first nor the last of the snapshot, and that nobody looks at.
+    ///
+    /// # Errors
+    /// As for [`Dump::write`].
+    pub fn pass(&mut self, piece: Piece<'_>) -> Result<(), Error> {
+        self.sink()?.pass(piece)?;
+        Ok(self.headroom.check()?)
+    }
+
+    fn sink(&mut self) -> Result<&mut Sink, Error> {
+        match self.sink.take() {
+            Some(sink) => Ok(self.sink.insert(sink)),
             None => {
                 let sink = self.begin_snapshot()?;
-                self.sink.insert(sink)
+                Ok(self.sink.insert(sink))
             }
-        };
-        sink.write(chunk)?;
-        Ok(self.headroom.check()?)
+        }
     }
 
     fn begin_snapshot(&mut self) -> Result<Sink, Error> {

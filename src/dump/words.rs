@@ -1,10 +1,23 @@
-//! The summary in ten lines for people: logs survive where disks do not.
+//! What people are told of a dump: that it is complete, and its summary in ten lines, for logs survive where disks do not.
 
+use std::time::Duration;
+
+use super::Written;
 use crate::message::megabytes;
 use crate::summary::{ConstructorUse, DumpMetadata, HeapSummary, Reason};
 
 /// How many lines a summary has at most.
 const LINES: usize = 10;
+
+/// That the snapshot of `whose` heap is complete after so long a time, and where it is.
+pub fn describe_complete(whose: &str, written: &Written, duration: Duration) -> String {
+    format!(
+        "heap snapshot of {whose} is complete: {} ({} MB in {:.1} s)",
+        written.file.display(),
+        megabytes(written.bytes),
+        duration.as_secs_f64()
+    )
+}
 
 /// The summary, a line each.
 pub fn describe(dump: &DumpMetadata, heap: &HeapSummary) -> Vec<String> {

@@ -6,6 +6,8 @@
 use std::fs::File;
 use std::io::{self, Write};
 
+use super::relay::Relay;
+
 /// One request to the disk. Large enough that a spinning disk is not slowed down.
 const WINDOW_BYTES: u64 = 8 << 20;
 
@@ -35,6 +37,29 @@ impl WriteBack {
         Ok(self.written)
     }
 
+    /// Writes what is in `relay`, without a copy of it where the file takes pages.
+    ///
+    /// # Errors
+    /// As for [`Write::write`].
+    pub fn pass(&mut self, relay: &mut Relay) -> io::Result<()> {
+        while relay.held() > 0 {
+            match relay.give(&self.file) {
+                Ok(count) => self.advance(count),
+                Err(_) => return self.write_all(&relay.drain()?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note that `count` bytes more were written.
+    fn advance(&mut self, count: usize) {
+        let window = self.written / WINDOW_BYTES;
+        self.written += count as u64;
+        for begun in window + 1..=self.written / WINDOW_BYTES {
+            self.begin_window(begun);
+        }
+    }
+
     fn begin_window(&self, window: u64) {
         if let Some(ended) = window.checked_sub(1) {
             start_writing(&self.file, ended * WINDOW_BYTES);
@@ -49,11 +74,7 @@ impl WriteBack {
 impl Write for WriteBack {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
-        let window = self.written / WINDOW_BYTES;
-        self.written += count as u64;
-        for begun in window + 1..=self.written / WINDOW_BYTES {
-            self.begin_window(begun);
-        }
+        self.advance(count);
         Ok(count)
     }
 
@@ -128,6 +149,56 @@ mod tests {
         let windows = content.chunks(WINDOW_BYTES as usize / 2);
         for (number, half) in windows.enumerate() {
             assert!(half.iter().all(|byte| usize::from(*byte) == number));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    mod from_a_relay {
+        use super::*;
+        use std::fs::OpenOptions;
+
+        const BYTES: &[u8] = b"1,2,3,4\n";
+
+        fn relay_of_bytes() -> Relay {
+            let (pipe, mut writer) = io::pipe().unwrap();
+            writer.write_all(BYTES).unwrap();
+            let pipe = File::from(std::os::fd::OwnedFd::from(pipe));
+            let mut relay = Relay::new().unwrap();
+            relay.fill(&pipe, BYTES.len()).unwrap();
+            assert_eq!(relay.held(), BYTES.len());
+            relay
+        }
+
+        fn pass(file: File) -> io::Result<u64> {
+            let mut output = WriteBack::new(file);
+            output.pass(&mut relay_of_bytes())?;
+            output.finish()
+        }
+
+        #[test]
+        fn what_was_passed_is_there() {
+            let folder = TestFolder::new();
+            let written = pass(File::create(folder.file("x")).unwrap()).unwrap();
+            assert_eq!(written, BYTES.len() as u64);
+            assert_eq!(std::fs::read(folder.file("x")).unwrap(), BYTES);
+        }
+
+        #[test]
+        fn a_file_that_takes_no_pages_gets_a_copy() {
+            let folder = TestFolder::new();
+            let mut options = OpenOptions::new();
+            let file = options.append(true).create(true).open(folder.file("x"));
+            let file = file.unwrap();
+            assert!(relay_of_bytes().give(&file).is_err());
+            pass(file).unwrap();
+            assert_eq!(std::fs::read(folder.file("x")).unwrap(), BYTES);
+        }
+
+        #[test]
+        fn a_full_disk_is_told() {
+            let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+            let error = pass(full).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         }
     }
 

@@ -46,7 +46,7 @@ use self::graph::Graph;
 use self::layout::Layout;
 use self::memory::{Address, Memory};
 use self::page_numbers::PageNumbers;
-use std::io::Write;
+use crate::snapshot::chunk::ChunkOutput;
 
 /// Why there is no snapshot.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ pub fn write_snapshot<'m>(
     isolate: Address,
     layout: &'static Layout,
     page_numbers: PageNumbers<'_>,
-    output: impl Write,
+    output: impl ChunkOutput,
 ) -> Result<Counts, HeapError> {
     let graph = Graph::read(memory, isolate, layout)?;
     export::export(&graph, page_numbers, output)

@@ -7,6 +7,7 @@ use super::memory::{Content, Memory};
 use super::page_numbers::PageNumbers;
 use super::synthetic::{self, FIRST_OBJECT, HEAP, ISOLATE, Image, MARKED_ELEMENT, smi, strong};
 use super::{Counts, HeapError, write_snapshot};
+use crate::random::Random;
 use serde_json::Value;
 use std::cmp::Reverse;
 use std::sync::atomic::AtomicU64;
@@ -355,32 +356,16 @@ fn a_heap_that_ends_anywhere_is_read_up_to_there() {
     }
 }
 
-/// Xorshift: the same numbers in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    /// A word of any kind: a pointer to anywhere in the image, a small number, a number near the end of addresses, noise.
-    fn word(&mut self, image: &Image) -> u64 {
-        match self.below(4) {
-            0 => {
-                let (mapping, bytes) = &image[self.below(image.len())];
-                mapping.start + self.below(bytes.len()) as u64
-            }
-            1 => self.next() % 1024,
-            2 => u64::MAX - self.next() % 4096,
-            _ => self.next(),
+/// A word of any kind: a pointer to anywhere in the image, a small number, a number near the end of addresses, noise.
+fn any_word(random: &mut Random, image: &Image) -> u64 {
+    match random.below(4) {
+        0 => {
+            let (mapping, bytes) = &image[random.below(image.len())];
+            mapping.start + random.below(bytes.len()) as u64
         }
+        1 => random.word() % 1024,
+        2 => u64::MAX - random.word() % 4096,
+        _ => random.word(),
     }
 }
 
@@ -397,11 +382,11 @@ fn random_bytes_leave_a_complete_file_or_none() {
             .map(|(_, bytes)| bytes.iter().rposition(|&byte| byte != 0).unwrap_or(0) + 1)
             .collect();
         for round in 1..=ROUNDS {
-            let mut random = Random(round);
+            let mut random = Random::new(round);
             let mut broken = image.clone();
             for _ in 0..=random.below(WRONG_BYTES) {
                 let part = random.below(broken.len());
-                broken[part].1[random.below(used[part])] = random.next() as u8;
+                broken[part].1[random.below(used[part])] = random.word() as u8;
             }
             if let Ok((counts, bytes)) = snapshot(&broken, layout) {
                 assert_consistent(counts, &bytes);
@@ -434,14 +419,14 @@ fn lists_of_roots_with_random_contents_leave_a_complete_file() {
             (nodes, globals),
         ];
         for round in 1..=ROUNDS {
-            let mut random = Random(round);
+            let mut random = Random::new(round);
             let mut broken = image.clone();
             let mut set = |address: u64, word: u64| {
                 let at = (address - ISOLATE) as usize;
                 broken[1].1[at..at + 8].copy_from_slice(&word.to_le_bytes());
             };
             for field in (table_end..ISOLATE_SIZE).step_by(8) {
-                set(ISOLATE + field as u64, random.word(&image));
+                set(ISOLATE + field as u64, any_word(&mut random, &image));
             }
             for (address, word) in right_words {
                 set(address, word);

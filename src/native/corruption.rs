@@ -11,6 +11,7 @@ use super::oracle::ask;
 use crate::heap::memory::{Content, Mapping, Memory};
 use crate::heap::page_numbers::{PageNumbers, SLOTS};
 use crate::heap::write_snapshot;
+use crate::random::Random;
 
 /// Reads the heap with so many wrong words, the same ones for the same `seed`, and says what that came to.
 ///
@@ -40,10 +41,10 @@ fn corrupt(memory: &Memory, seed: u32, words: u32) -> io::Result<()> {
         .mappings()
         .filter(|mapping| mapping.content == Content::Heap)
         .collect();
-    let mut random = Random(u64::from(seed) + 1);
+    let mut random = Random::new(u64::from(seed) + 1);
     for _ in 0..words {
         let word = wrong_word(&mut random, &heap);
-        own_memory.write_all_at(&word.to_le_bytes(), random.address_in(&heap) & !7)?;
+        own_memory.write_all_at(&word.to_le_bytes(), address_in(&mut random, &heap) & !7)?;
     }
     Ok(())
 }
@@ -51,37 +52,21 @@ fn corrupt(memory: &Memory, seed: u32, words: u32) -> io::Result<()> {
 /// A pointer to anywhere in the heap or just behind a part of it, a length, noise.
 fn wrong_word(random: &mut Random, heap: &[&Mapping]) -> u64 {
     const STRONG_TAG: u64 = 1;
-    match random.below(5) {
-        0 => random.address_in(heap) | STRONG_TAG,
-        1 => random.address_in(heap) & !7 | STRONG_TAG,
-        2 => random.part(heap).end - 8 * random.below(4) + STRONG_TAG,
-        3 => random.below(1 << 31) << 32,
-        _ => random.next(),
+    match random.word() % 5 {
+        0 => address_in(random, heap) | STRONG_TAG,
+        1 => address_in(random, heap) & !7 | STRONG_TAG,
+        2 => part(random, heap).end - 8 * (random.word() % 4) + STRONG_TAG,
+        3 => (random.word() >> 33) << 32,
+        _ => random.word(),
     }
 }
 
-/// Xorshift: the same numbers for the same seed.
-struct Random(u64);
+/// One part of the heap: each is as likely as any other, for the room for code is huge and mostly empty.
+fn part<'h>(random: &mut Random, heap: &[&'h Mapping]) -> &'h Mapping {
+    heap[random.below(heap.len())]
+}
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    /// One part of the heap: each is as likely as any other, for the room for code is huge and mostly empty.
-    fn part<'h>(&mut self, heap: &[&'h Mapping]) -> &'h Mapping {
-        heap[self.below(heap.len() as u64) as usize]
-    }
-
-    fn address_in(&mut self, heap: &[&Mapping]) -> u64 {
-        let part = self.part(heap);
-        part.start + self.below(part.end - part.start)
-    }
+fn address_in(random: &mut Random, heap: &[&Mapping]) -> u64 {
+    let part = part(random, heap);
+    part.start + random.word() % (part.end - part.start)
 }

@@ -8,6 +8,7 @@ pub mod corruption;
 pub mod cost;
 mod dumper;
 mod image;
+mod lent_chunks;
 #[cfg(feature = "oracle")]
 pub mod oracle;
 mod shared_slots;
@@ -15,7 +16,7 @@ mod stack;
 pub mod trust;
 
 use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter, Write};
+use std::io::{self, PipeReader, PipeWriter};
 use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
@@ -38,10 +39,12 @@ use crate::heap::self_test::self_test;
 use crate::heap::{Counts, HeapError};
 use crate::metadata;
 use crate::monitor::{Helper, HelperError, RunningHelper};
+use crate::snapshot::chunk::{Chunk, ChunkOutput};
 use crate::summary::{DumpMetadata, Reason};
 use crate::v8::{self, Isolate};
 use crate::watch::{ChildEnd, Dumper, Watch};
 use dumper::NativeDumper;
+use lent_chunks::LentChunks;
 use shared_slots::shared_slots;
 use stack::Stack;
 
@@ -52,8 +55,9 @@ pub const DEADLINE: Duration = Duration::from_millis(300_000);
 /// it out of the way.
 const SHARE_OF_QUOTA: f64 = 0.25;
 
-/// A pipe of this size lets the child and the helper work without waiting for each other at each frame.
-const PIPE_BYTES: i32 = 1 << 20;
+/// A pipe of this size lets the child and the helper work without waiting for each other at each frame, and what it holds is
+/// still in the processor's cache when the helper takes it.
+const PIPE_BYTES: i32 = 512 << 10;
 
 /// Reads the heap of one isolate.
 #[derive(Clone, Copy)]
@@ -144,6 +148,7 @@ impl HeapReader {
     /// # Errors
     /// When another dump is being made, or the helper cannot be started. A refused clone goes through the pipe to the helper.
     pub fn begin(&self, helper: &mut Helper, watch: &Watch) -> Result<Begun, NativeError> {
+        trust::give_way();
         if freeze::is_busy() {
             return Err(FreezeError::Busy.into());
         }
@@ -253,7 +258,7 @@ impl HeapReader {
         let summary = frames.summary(&counted.summary());
         summary.map_err(|error| HeapError::Write(error).to_string())?;
         let output = Paced {
-            output: frames,
+            output: LentChunks::new(frames),
             pace: &mut child.pace,
         };
         let page_numbers = PageNumbers::in_slots(self.page_slots);
@@ -315,20 +320,20 @@ fn check_program(layout: &'static Layout) -> Result<(), Disagreement> {
     }
 }
 
-/// Keeps the child within its share of the CPU, from one write to the next.
-struct Paced<'a, W> {
-    output: W,
+/// Keeps the child within its share of the CPU, from one chunk to the next.
+struct Paced<'a, O> {
+    output: O,
     pace: &'a mut Pace,
 }
 
-impl<W: Write> Write for Paced<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl<O: ChunkOutput> ChunkOutput for Paced<'_, O> {
+    fn pass_on(&mut self, chunk: &mut Chunk) -> io::Result<()> {
         self.pace.keep();
-        self.output.write(bytes)
+        self.output.pass_on(chunk)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
+    fn finish(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.output.finish(bytes)
     }
 }
 

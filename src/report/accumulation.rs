@@ -26,6 +26,13 @@ pub struct Accumulation {
     pub bytes: u64,
 }
 
+impl Accumulation {
+    /// The node, and the rest of its chain.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeIndex> + '_ {
+        std::iter::once(self.node).chain(self.chain.iter().copied())
+    }
+}
+
 /// All nodes that hold at least `least` bytes that no node below them holds, the largest first.
 pub fn find(heap: &Heap, classes: &Classes, least: u64) -> Vec<Accumulation> {
     let large = large_nodes(heap, least);

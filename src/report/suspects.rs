@@ -15,7 +15,7 @@ use std::cmp::Reverse;
 
 /// The share of the heap that makes a suspect.
 pub const SUSPICIOUS_SHARE: f64 = 0.1;
-/// How many nodes below a suspect are asked for the code that they belong to.
+/// How many nodes below a suspect are asked for the code that they belong to, about.
 const ASKED_FOR_CODE: usize = 200_000;
 const MOST_CLASSES: usize = 5;
 const MOST_FUNCTIONS: usize = 3;
@@ -139,7 +139,12 @@ fn single(
         accumulated_bytes: accumulation.bytes,
         expression: expression(heap, &path),
         growth,
-        code: code(heap, classes, &[owner]),
+        code: code(
+            heap,
+            classes,
+            std::iter::once(owner).chain(accumulation.nodes()),
+            small_children(heap, accumulation),
+        ),
         accumulated,
         path,
     }
@@ -147,8 +152,7 @@ fn single(
 
 /// The small nodes that an accumulation holds directly.
 fn small_children(heap: &Heap, accumulation: &Accumulation) -> impl Iterator<Item = NodeIndex> {
-    let unit = std::iter::once(accumulation.node).chain(accumulation.chain.iter().copied());
-    let links: Vec<NodeIndex> = unit.collect();
+    let links: Vec<NodeIndex> = accumulation.nodes().collect();
     let least = ((heap.total() as f64 * SUSPICIOUS_SHARE) as u64).max(1);
     links.into_iter().flat_map(move |node| {
         let children = heap.tree.children(node).iter().copied();
@@ -242,7 +246,7 @@ fn group(
         growth: Growth::Instances,
         path,
         accumulated: accumulated(heap, classes, below),
-        code: code(heap, classes, &instances),
+        code: code(heap, classes, std::iter::empty(), instances.into_iter()),
     }
 }
 
@@ -283,29 +287,133 @@ fn holders(heap: &Heap, nodes: &[NodeIndex]) -> (Vec<(String, u64)>, Option<Expr
     (named.collect(), expressions.into_iter().flatten().next())
 }
 
-/// The functions and constructors of the program that are most common below some nodes.
-fn code(heap: &Heap, classes: &Classes, nodes: &[NodeIndex]) -> Vec<Code> {
-    let mut counts: FxHashMap<ClassIndex, u64> = FxHashMap::default();
-    let below = nodes.iter().flat_map(|&node| heap.tree.below(node));
-    for node in below.take(ASKED_FOR_CODE) {
+/// The functions and constructors of the program that entries are made of. First come those that at least every second entry
+/// has, the nearest to it: a timer's callback rather than the class of what that works on. `holders` are asked alone, without
+/// what is below them. The order does not depend on where in memory anything lies.
+fn code(
+    heap: &Heap,
+    classes: &Classes,
+    holders: impl Iterator<Item = NodeIndex>,
+    entries: impl Iterator<Item = NodeIndex>,
+) -> Vec<Code> {
+    let mut found: FxHashMap<ClassIndex, Occurrence> = FxHashMap::default();
+    let mut note = |node: NodeIndex, depth: u64| {
         let location = heap.graph.location(node);
         if location.is_some_and(|location| heap.places.is_of_program(location)) {
-            *counts.entry(classes.of_node(node)).or_default() += 1;
+            let occurrence = found.entry(classes.of_node(node)).or_default();
+            occurrence.count += 1;
+            occurrence.sum_of_depths += depth;
+        }
+    };
+    for holder in holders.take(ASKED_FOR_CODE) {
+        note(holder, 0);
+    }
+    let (mut asked, mut asked_entries) = (0, 0);
+    for entry in entries {
+        if asked > ASKED_FOR_CODE {
+            break;
+        }
+        asked_entries += 1;
+        for (node, depth) in heap.tree.below_with_depth(entry).take(ASKED_FOR_CODE) {
+            asked += 1;
+            note(node, depth + 1);
         }
     }
-    let mut code: Vec<Code> = counts
+    let mut code: Vec<(Code, Occurrence)> = found
         .into_iter()
-        .filter_map(|(class, count)| {
-            let place = classes.get(class).place.clone()?;
-            Some(Code {
+        .filter_map(|(class, occurrence)| {
+            let code = Code {
                 class,
-                place,
-                count,
-            })
+                place: classes.get(class).place.clone()?,
+                count: occurrence.count,
+            };
+            Some((code, occurrence))
         })
         .collect();
-    let is_of_package = |code: &Code| code.place.script.contains("/node_modules/");
-    code.sort_by_key(|code| (is_of_package(code), Reverse(code.count), code.class));
+    code.sort_by(|(one, at), (other, other_at)| {
+        let key = |code: &Code, at: &Occurrence| {
+            let is_of_package = code.place.script.contains("/node_modules/");
+            let is_rare = 2 * at.count < asked_entries;
+            let depth = if is_rare { 0 } else { at.mean_depth() };
+            (is_of_package, is_rare, depth, Reverse(at.count))
+        };
+        let text = |code: &Code| (code.place.clone(), classes.get(code.class).name.clone());
+        key(one, at)
+            .cmp(&key(other, other_at))
+            .then_with(|| text(one).cmp(&text(other)))
+    });
     code.truncate(MOST_FUNCTIONS);
-    code
+    code.into_iter().map(|(code, _)| code).collect()
+}
+
+/// How often something was found, and how deep.
+#[derive(Default)]
+struct Occurrence {
+    count: u64,
+    sum_of_depths: u64,
+}
+
+impl Occurrence {
+    /// The mean depth, to the nearest number: what only a few entries have elsewhere does not change it.
+    fn mean_depth(&self) -> u64 {
+        (self.sum_of_depths + self.count / 2) / self.count.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::EdgeType;
+    use crate::snapshot::reader::sample::Sample;
+
+    /// An array of timers, each with a callback at line 13 that works on a connection of the class at line 5. Nodes of later
+    /// kinds lie before those of earlier ones if `is_reversed`.
+    fn timers(is_reversed: bool) -> Heap {
+        const COUNT: u32 = 20;
+        let mut kinds = [
+            (NodeType::Object, "Timeout"),
+            (NodeType::Closure, "poll"),
+            (NodeType::Object, "Connection"),
+        ];
+        if is_reversed {
+            kinds.reverse();
+        }
+        let mut sample = Sample::with_root();
+        let list = sample.node(NodeType::Object, "Array", 16);
+        sample.edge(0, EdgeType::Property, "list", list);
+        let mut firsts = kinds.map(|(node_type, name)| {
+            let nodes = (0..COUNT).map(|_| sample.node(node_type, name, 100));
+            nodes.min().unwrap_or(0)
+        });
+        if is_reversed {
+            firsts.reverse();
+        }
+        let [timers, callbacks, connections] = firsts;
+        let shared = sample.node(NodeType::Code, "poll", 0);
+        let script = sample.node(NodeType::Code, "/app/timers.js", 0);
+        sample.edge(shared, EdgeType::Internal, "script", script);
+        for number in 0..COUNT {
+            let (timer, callback) = (timers + number, callbacks + number);
+            sample.edge(list, EdgeType::Element, &number.to_string(), timer);
+            sample.edge(timer, EdgeType::Property, "_onTimeout", callback);
+            sample.edge(callback, EdgeType::Internal, "shared", shared);
+            let connection = connections + number;
+            sample.edge(callback, EdgeType::Internal, "context", connection);
+            sample.place(callback, 1, 12, 0);
+            sample.place(connection, 1, 4, 0);
+        }
+        Heap::of(sample.build())
+    }
+
+    #[test]
+    fn the_function_nearest_to_the_entries_is_named_wherever_it_lies_in_memory() {
+        for is_reversed in [false, true] {
+            let heap = timers(is_reversed);
+            let classes = Classes::of(&heap);
+            let suspects = find(&heap, &classes);
+            let code = suspects[0].code.iter();
+            let lines: Vec<u32> = code.map(|code| code.place.line).collect();
+            assert_eq!(lines, [13, 5]);
+        }
+    }
 }

@@ -44,11 +44,16 @@ impl Tree {
 
     /// A node and all that it dominates.
     pub fn below(&self, node: NodeIndex) -> impl Iterator<Item = NodeIndex> + '_ {
-        let mut to_visit = vec![node];
+        self.below_with_depth(node).map(|(node, _)| node)
+    }
+
+    /// A node and all that it dominates, with how far below the node each is.
+    pub fn below_with_depth(&self, node: NodeIndex) -> impl Iterator<Item = (NodeIndex, u64)> + '_ {
+        let mut to_visit = vec![(node, 0)];
         std::iter::from_fn(move || {
-            let node = to_visit.pop()?;
-            to_visit.extend_from_slice(self.children(node));
-            Some(node)
+            let (node, depth) = to_visit.pop()?;
+            to_visit.extend(self.children(node).iter().map(|&child| (child, depth + 1)));
+            Some((node, depth))
         })
     }
 }

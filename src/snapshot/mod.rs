@@ -1,5 +1,6 @@
 //! The .heapsnapshot format: its vocabulary and a streaming [`writer`]. It knows nothing of V8's memory.
 
+pub mod chunk;
 #[cfg(feature = "helper")]
 pub mod reader;
 pub mod row;

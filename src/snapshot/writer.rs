@@ -2,13 +2,12 @@
 //! the counts of the header must be known before. An error of the output is kept until somebody asks for it, so that rows,
 //! of which there are millions, need not return one.
 
+use super::chunk::{Chunk, ChunkOutput};
 use super::row::{MAX_ROW, Row, Text};
 use super::{EdgeType, Format, NodeType};
-use std::io::{self, Write};
+use std::io;
 
-/// The size at which the buffer is handed on.
-const BUFFER_SIZE: usize = 256 * 1024;
-/// What a row or a string may need beyond it: each character may become six.
+/// What a row or a string may need in a chunk that is not full: each character may become six.
 const ROOM: usize = 8 * MAX_STRING_CHARACTERS;
 
 /// Longer strings are cut, as V8 does by its flag `--heap-snapshot-string-limit`.
@@ -32,21 +31,19 @@ pub struct Node {
 /// Writes one snapshot. Sections are begun in the order of the methods.
 pub struct SnapshotWriter<W> {
     output: W,
-    buffer: Box<[u8]>,
-    length: usize,
+    chunk: Chunk,
     written: u64,
     format: Format,
     first_of_section: bool,
     error: Option<io::Error>,
 }
 
-impl<W: Write> SnapshotWriter<W> {
+impl<W: ChunkOutput> SnapshotWriter<W> {
     /// Starts a file of these columns.
     pub fn new(output: W, format: Format) -> SnapshotWriter<W> {
         SnapshotWriter {
             output,
-            buffer: vec![0; BUFFER_SIZE + ROOM].into(),
-            length: 0,
+            chunk: Chunk::new(ROOM),
             written: 0,
             format,
             first_of_section: true,
@@ -292,10 +289,9 @@ impl<W: Write> SnapshotWriter<W> {
     /// Ends the file and gives the number of bytes written.
     pub fn finish(mut self) -> io::Result<u64> {
         self.text("]}");
-        self.hand_on();
         self.check()?;
-        self.output.flush()?;
-        Ok(self.written)
+        self.output.finish(self.chunk.bytes())?;
+        Ok(self.written + self.chunk.bytes().len() as u64)
     }
 
     fn begin_section(&mut self, head: &str) {
@@ -312,24 +308,24 @@ impl<W: Write> SnapshotWriter<W> {
 
     fn end_string(&mut self) {
         self.append(b"\"");
-        self.hand_on_if_full();
+        self.pass_on_if_full();
     }
 
     /// Lets `write` fill a row, which begins with a comma; before the first of a section there is none.
     #[inline]
     fn row(&mut self, write: impl FnOnce(&mut Row)) {
-        let start = self.length;
         // There is always room for a row.
-        if let Some(bytes) = self.buffer[start..].first_chunk_mut::<MAX_ROW>() {
+        if let Some(bytes) = self.chunk.room().first_chunk_mut::<MAX_ROW>() {
             let mut row = Row::new(bytes);
             write(&mut row);
-            self.length += row.length();
+            let length = row.length();
+            if self.first_of_section {
+                bytes[0] = b' ';
+                self.first_of_section = false;
+            }
+            self.chunk.extend(length);
         }
-        if self.first_of_section {
-            self.buffer[start] = b' ';
-            self.first_of_section = false;
-        }
-        self.hand_on_if_full();
+        self.pass_on_if_full();
     }
 
     #[inline]
@@ -373,9 +369,9 @@ impl<W: Write> SnapshotWriter<W> {
     #[inline]
     fn append(&mut self, bytes: &[u8]) {
         // There is room for the longest string.
-        if let Some(place) = self.buffer[self.length..].get_mut(..bytes.len()) {
+        if let Some(place) = self.chunk.room().get_mut(..bytes.len()) {
             place.copy_from_slice(bytes);
-            self.length += bytes.len();
+            self.chunk.extend(bytes.len());
         }
     }
 
@@ -385,19 +381,21 @@ impl<W: Write> SnapshotWriter<W> {
     }
 
     #[inline]
-    fn hand_on_if_full(&mut self) {
-        if self.length >= BUFFER_SIZE {
-            self.hand_on();
+    fn pass_on_if_full(&mut self) {
+        if self.chunk.is_full() {
+            self.pass_on();
         }
     }
 
     #[cold]
-    fn hand_on(&mut self) {
+    fn pass_on(&mut self) {
+        self.written += self.chunk.bytes().len() as u64;
         if self.error.is_none() {
-            self.error = self.output.write_all(&self.buffer[..self.length]).err();
+            self.error = self.output.pass_on(&mut self.chunk).err();
         }
-        self.written += self.length as u64;
-        self.length = 0;
+        if self.error.is_some() {
+            self.chunk.clear();
+        }
     }
 }
 

@@ -8,8 +8,9 @@ use crate::heap::layout::kind::Kind;
 use crate::heap::memory::Address;
 use crate::heap::object::Object;
 use crate::snapshot::EdgeType;
+use crate::snapshot::chunk::ChunkOutput;
 use crate::snapshot::row::Text;
-use std::io::{self, Write};
+use std::io;
 use std::rc::Rc;
 
 /// Writes the edges of nodes.
@@ -17,7 +18,7 @@ struct Edges<'x, 'y, 'm, W> {
     export: &'y mut Export<'x, 'm, W>,
 }
 
-impl<W: Write> EdgeSink for Edges<'_, '_, '_, W> {
+impl<W: ChunkOutput> EdgeSink for Edges<'_, '_, '_, W> {
     type Label = Text;
     /// Nothing where it leads to no node.
     type Edge = Option<Text>;
@@ -63,7 +64,7 @@ impl<W: Write> EdgeSink for Edges<'_, '_, '_, W> {
     }
 }
 
-impl<'m, W: Write> Export<'_, 'm, W> {
+impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
     pub(super) fn edges(&mut self) -> io::Result<()> {
         self.root_edges();
         let graph = self.graph;

@@ -4,8 +4,9 @@ use super::Export;
 use crate::heap::locations::{Location, Locator};
 use crate::heap::map_cache::MapCache;
 use crate::heap::object::Object;
+use crate::snapshot::chunk::ChunkOutput;
 use crate::snapshot::row::Text;
-use std::io::{self, Write};
+use std::io;
 
 /// Finds the texts of places; remembers those that all objects of a descriptive part have.
 #[derive(Default)]
@@ -14,7 +15,7 @@ struct Places {
     of_parts: MapCache<Option<Text>>,
 }
 
-impl<'m, W: Write> Export<'_, 'm, W> {
+impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
     pub(super) fn locations(&mut self) -> io::Result<u64> {
         let graph = self.graph;
         let mut places = Places::default();

@@ -20,16 +20,17 @@ use super::names::Names;
 use super::page_numbers::PageNumbers;
 use super::roots::Root;
 use super::{Counts, HeapError};
+use crate::snapshot::chunk::ChunkOutput;
 use crate::snapshot::writer::SnapshotWriter;
 use crate::summary::{ConstructorUse, HeapSummary};
-use std::io::{self, Write};
+use std::io;
 use std::rc::Rc;
 
 /// Writes the snapshot of `graph`.
 pub fn export(
     graph: &Graph,
     page_numbers: PageNumbers<'_>,
-    output: impl Write,
+    output: impl ChunkOutput,
 ) -> Result<Counts, HeapError> {
     Counted::new(graph).write(page_numbers, output)
 }
@@ -97,7 +98,7 @@ impl<'x, 'm> Counted<'x, 'm> {
     pub fn write(
         self,
         page_numbers: PageNumbers<'_>,
-        output: impl Write,
+        output: impl ChunkOutput,
     ) -> Result<Counts, HeapError> {
         let strings = StringNumbers::new(&self.census, &self.names);
         let first_node = self.first_node();
@@ -135,7 +136,7 @@ struct Export<'x, 'm, W> {
     strings_passed: [u32; 2],
 }
 
-impl<'m, W: Write> Export<'_, 'm, W> {
+impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
     fn run(mut self, page_numbers: PageNumbers<'_>) -> io::Result<Counts> {
         let nodes = self.first_native_node() + self.census.backing_stores.len() as u64;
         let edges = root_edge_count(self.graph, &self.roots) + self.census.edges;

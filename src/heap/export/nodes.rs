@@ -9,14 +9,15 @@ use crate::heap::object::Object;
 use crate::heap::page_numbers::PageNumbers;
 use crate::heap::pages::WORD_BITS;
 use crate::snapshot::NodeType;
+use crate::snapshot::chunk::ChunkOutput;
 use crate::snapshot::row::Text;
 use crate::snapshot::writer::Node;
-use std::io::{self, Write};
+use std::io;
 
 /// The name of the nodes of array buffers' memory.
 pub(super) const BACKING_STORE: &str = "system / JSArrayBufferData";
 
-impl<'m, W: Write> Export<'_, 'm, W> {
+impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
     pub(super) fn nodes(&mut self, page_numbers: PageNumbers<'_>) -> io::Result<()> {
         self.synthetic_nodes();
         let graph = self.graph;

@@ -4,9 +4,9 @@ use super::Export;
 use crate::heap::graph::Graph;
 use crate::heap::layout::kind::Kind;
 use crate::heap::roots::Root;
+use crate::snapshot::chunk::ChunkOutput;
 use crate::snapshot::writer::Node;
 use crate::snapshot::{EdgeType, NodeType};
-use std::io::Write;
 
 /// The root and the node of all groups of roots come before the groups.
 const ROOT_NODE: u64 = 0;
@@ -66,7 +66,7 @@ fn global_shortcuts(graph: &Graph) -> Vec<u32> {
     targets
 }
 
-impl<W: Write> Export<'_, '_, W> {
+impl<W: ChunkOutput> Export<'_, '_, W> {
     pub(super) fn synthetic_nodes(&mut self) {
         let empty = self.name_number("");
         let gc_roots = self.name_number("(GC roots)");

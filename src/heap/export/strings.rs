@@ -9,8 +9,9 @@ use crate::heap::layout::kind::Kind;
 use crate::heap::memory::Address;
 use crate::heap::names::{NameId, Names};
 use crate::heap::page_numbers::PageNumbers;
+use crate::snapshot::chunk::ChunkOutput;
 use crate::snapshot::writer::MAX_STRING_CHARACTERS;
-use std::io::{self, Write};
+use std::io;
 
 /// The first string of the file, which nothing refers to. V8 writes the same.
 const DUMMY_STRING: &str = "<dummy>";
@@ -63,7 +64,7 @@ impl StringNumbers {
     }
 }
 
-impl<'m, W: Write> Export<'_, 'm, W> {
+impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
     /// The number of a text among the strings.
     pub(super) fn name_number(&mut self, text: &str) -> u64 {
         let name = self.names.intern(text);
