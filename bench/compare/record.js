@@ -14,12 +14,23 @@ const nameOf = (cell) => Object.values(cell).join(" | ");
 class Record {
   constructor(name) {
     this.file = join(FOLDER, `${name}.json`);
-    this.tables = fs.existsSync(this.file) ? JSON.parse(fs.readFileSync(this.file, "utf8")) : {};
+    this.read();
     this.build = build();
+  }
+
+  read() {
+    this.tables = fs.existsSync(this.file) ? JSON.parse(fs.readFileSync(this.file, "utf8")) : {};
+  }
+
+  write() {
+    fs.mkdirSync(FOLDER, { recursive: true });
+    fs.writeFileSync(`${this.file}.part`, JSON.stringify(this.tables, null, 1));
+    fs.renameSync(`${this.file}.part`, this.file);
   }
 
   forget(table) {
     delete this.tables[table.name];
+    this.write();
   }
 
   /**
@@ -39,12 +50,12 @@ class Record {
       .filter(({ runs }) => runs.length > 0);
   }
 
+  /** Keeps a run. Another comparison may have written meanwhile. */
   add(table, cell, run) {
+    this.read();
     const runs = [...this.runs(table, cell), { ...run, build: this.build }];
     (this.tables[table.name] ??= {})[nameOf(cell)] = { cell, runs };
-    fs.mkdirSync(FOLDER, { recursive: true });
-    fs.writeFileSync(`${this.file}.part`, JSON.stringify(this.tables, null, 1));
-    fs.renameSync(`${this.file}.part`, this.file);
+    this.write();
   }
 }
 
