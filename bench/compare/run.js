@@ -8,11 +8,12 @@ const net = require("node:net");
 const os = require("node:os");
 const { dirname, join } = require("node:path");
 const { executable } = require("../../__test__/support/node-versions");
-const { run, temporaryDirectory } = require("../../__test__/support/program");
+const { run } = require("../../__test__/support/program");
 const { readWithHeapParser } = require("../../__test__/support/snapshot");
 const { loadNative } = require("../../lib/native");
 const { openAccount } = require("./accounting");
 const { contenders } = require("./contenders");
+const { folderFor } = require("./folder");
 const { installed } = require("./install");
 
 const APPLICATION = join(__dirname, "application.js");
@@ -44,8 +45,8 @@ async function commandOf({ contender: name, major, shape, happening, megabytes }
 }
 
 /** Lets it happen once. `limit` bounds the memory of the application and of all that it starts, in bytes. */
-async function runOnce(what, { limit, timeout }) {
-  const directory = temporaryDirectory();
+async function runOnce(what, { limit, timeout, isTimed = false }) {
+  const directory = folderFor({ isTimed });
   const account = openAccount(limit);
   try {
     const finished = await follow(what, { account, directory, timeout });

@@ -23,7 +23,7 @@ function cells({ majors, sizes, isQuick }) {
   return all.filter(({ contender, major }) => major >= (contenders[contender].since ?? 0));
 }
 
-const measure = (cell) => runOnce(cell, { timeout: TIMEOUT });
+const measure = (cell) => runOnce(cell, { timeout: TIMEOUT, isTimed: true });
 
 /** Who dies stands still from its last beat to its end. */
 const stall = (runs) =>
@@ -41,7 +41,7 @@ function rowsOf(group, happening) {
     const runs = complete(measured);
     const title = contenders[measured.cell.contender].title;
     const counted = `${runs.length}/${measured.runs.length}`;
-    if (runs.length === 0) return [title, counted, ...Array(8).fill("–")];
+    if (runs.length === 0) return [title, counted, ...Array(7).fill("–")];
     const against = (field) => (base ? times(ratio(complete(base), runs, field)) : "–");
     return [
       title,
@@ -52,7 +52,6 @@ function rowsOf(group, happening) {
       against("cpu"),
       megabytes(medianOf(runs, "memory")),
       against("memory"),
-      megabytes(medianOf(runs, "charged")),
       megabytes(medianOf(runs, "bytes")),
     ];
   });
@@ -79,7 +78,6 @@ function render(measured) {
         `less than ${other}`,
         "memory (MB)",
         `less than ${other}`,
-        "with pages of files (MB)",
         "file (MB)",
       ];
       return `### ${title}: ${name}\n\n${markdown(heads, rowsOf(group, happening))}`;
@@ -119,8 +117,8 @@ module.exports = {
   title: "What a dump costs",
   note: `Medians of runs in turns. *stands still*: the longest gap of a heartbeat of 5 ms in the event loop; at a death, from the
 beginning of the leak to the end of the process. *memory*: the most anonymous memory of the application and all that it
-starts, beyond what the application held before, sampled every 10 ms from the kernel's account; *with pages of files* is the
-kernel's own peak, which counts the pages of the file that is written. *CPU* is of all these processes.`,
+starts, beyond what the application held before, sampled every 10 ms from the kernel's account; at a death
+some of it is the leak itself, as "no dump at all" shows. *CPU* is of all these processes.`,
   turns: ({ isQuick }) => (isQuick ? 1 : 3),
   isTimed: true,
   cells,

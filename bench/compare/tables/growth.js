@@ -24,7 +24,7 @@ function cells({ isQuick }) {
   return all;
 }
 
-const measure = (cell) => runOnce(cell, { timeout: TIMEOUT });
+const measure = (cell) => runOnce(cell, { timeout: TIMEOUT, isTimed: true });
 
 const HEADS = [
   "",

@@ -8,9 +8,9 @@ const fs = require("node:fs");
 const os = require("node:os");
 const { join } = require("node:path");
 const { executable } = require("../../../__test__/support/node-versions");
-const { temporaryDirectory } = require("../../../__test__/support/program");
 const { loadNative } = require("../../../lib/native");
 const { ProcessTree } = require("../accounting");
+const { folderFor } = require("../folder");
 const { FOLDER, installed } = require("../install");
 const { markdown, medianOf, megabytes, milliseconds, seconds, times } = require("../statistics");
 
@@ -51,7 +51,7 @@ async function snapshotOf(megabytesOfHeap) {
 
 async function measure({ client, heap }) {
   const snapshot = await snapshotOf(heap);
-  const directory = temporaryDirectory();
+  const directory = folderFor({ isTimed: true });
   const server = spawn(process.execPath, [join(__dirname, "..", "inspector.js"), installed(MAJOR, "ws"), snapshot], {
     stdio: ["ignore", "pipe", "inherit"],
   });
