@@ -23,9 +23,10 @@ class Record {
   }
 
   write() {
+    const part = `${this.file}.${process.pid}.part`;
     fs.mkdirSync(FOLDER, { recursive: true });
-    fs.writeFileSync(`${this.file}.part`, JSON.stringify(this.tables, null, 1));
-    fs.renameSync(`${this.file}.part`, this.file);
+    fs.writeFileSync(part, JSON.stringify(this.tables, null, 1));
+    fs.renameSync(part, this.file);
   }
 
   forget(table) {

@@ -41,12 +41,13 @@ function rowsOf(group, happening) {
     const runs = complete(measured);
     const title = contenders[measured.cell.contender].title;
     const counted = `${runs.length}/${measured.runs.length}`;
-    if (runs.length === 0) return [title, counted, ...Array(7).fill("–")];
+    if (runs.length === 0) return [title, counted, ...Array(8).fill("–")];
     const against = (field) => (base ? times(ratio(complete(base), runs, field)) : "–");
     return [
       title,
       counted,
       milliseconds(stall(runs)),
+      milliseconds(medianOf(runs, "calm")),
       seconds(medianOf(runs, happening === "asked" ? "took" : "untilDeath")),
       seconds(medianOf(runs, "cpu")),
       against("cpu"),
@@ -65,7 +66,7 @@ const ratio = (base, runs, field) => medianOf(base, field) / medianOf(runs, fiel
 
 function render(measured) {
   const parts = Object.entries(happenings).flatMap(([happening, title]) => {
-    const all = measured.filter(({ cell }) => cell.happening === happening);
+    const all = inOrder(measured).filter(({ cell }) => cell.happening === happening);
     const groups = groupBy(all, groupName);
     return [...groups].map(([name, group]) => {
       const other = contenders[yardstick[happening]].title;
@@ -73,6 +74,7 @@ function render(measured) {
         "",
         "complete",
         "stands still (ms)",
+        "before it (ms)",
         happening === "asked" ? "complete after (s)" : "dead after (s)",
         "CPU (s)",
         `less than ${other}`,
@@ -86,6 +88,10 @@ function render(measured) {
   return parts.join("\n\n");
 }
 
+const order = Object.keys(contenders);
+const inOrder = (measured) =>
+  [...measured].sort(({ cell: a }, { cell: b }) => order.indexOf(a.contender) - order.indexOf(b.contender));
+
 const groupName = ({ cell }) => `${shapes[cell.shape].title}, ${cell.megabytes} MB, Node ${cell.major}`;
 
 function groupBy(all, key) {
@@ -98,7 +104,9 @@ function groupBy(all, key) {
 function plot(measured) {
   const isShown = ({ cell }) =>
     cell.major === 24 && cell.megabytes === 64 && cell.shape === "mix" && cell.happening === "asked";
-  const shown = measured.filter(isShown).map(({ cell, runs }) => ({ cell, runs: complete({ cell, runs }) }));
+  const shown = inOrder(measured)
+    .filter(isShown)
+    .map(({ cell, runs }) => ({ cell, runs: complete({ cell, runs }) }));
   if (shown.length === 0) return [];
   const panel = (title, value) => ({
     title,
@@ -116,7 +124,8 @@ module.exports = {
   plot,
   title: "What a dump costs",
   note: `Medians of runs in turns. *stands still*: the longest gap of a heartbeat of 5 ms in the event loop; at a death, from the
-beginning of the leak to the end of the process. *memory*: the most anonymous memory of the application and all that it
+beginning of the leak to the end of the process; *before it*: the same in the half second before, which is the machine's doing.
+*memory*: the most anonymous memory of the application and all that it
 starts, beyond what the application held before, sampled every 10 ms from the kernel's account; at a death
 some of it is the leak itself, as "no dump at all" shows. *CPU* is of all these processes.`,
   turns: ({ isQuick }) => (isQuick ? 1 : 3),

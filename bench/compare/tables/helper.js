@@ -54,13 +54,14 @@ async function measure({ client, heap }) {
   const directory = folderFor({ isTimed: true });
   const server = spawn(process.execPath, [join(__dirname, "..", "inspector.js"), installed(MAJOR, "ws"), snapshot], {
     stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
   });
   try {
     const port = Number((await once(server.stdout, "data"))[0]);
     const file = join(directory, "taken.heapsnapshot");
     const [program, ...args] = clients[client].command({ port, file }).map(String);
     const began = performance.now();
-    const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
+    const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], detached: true });
     const account = new ProcessTree();
     account.begin(child.pid);
     await once(child, "exit");
