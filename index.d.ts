@@ -104,6 +104,13 @@ declare namespace watchHeap {
     redact?: boolean;
 
     /**
+     * Whether it is looked for what leaked after a snapshot that nobody asked for, for 10 s at most: the first suspect is told
+     * on standard error in three lines, all are written to `<name>.suspects.json`.
+     * @default true
+     */
+    suspects?: boolean;
+
+    /**
      * Whether a snapshot is made without being asked for. `false`: only `createHeapSnapshot` makes one.
      * @default true
      */
@@ -165,7 +172,8 @@ declare namespace watchHeap {
    */
   interface OomHeapdump extends EventEmitter<Events> {
     /**
-     * Takes a heap snapshot of this thread now, while the program runs on. Resolves to its path.
+     * Takes a heap snapshot of this thread now, while the program runs on. Resolves to its path as soon as the file is
+     * complete; the program of the option `exec` may still be at work then.
      * Rejects while a CPU profile is recorded or another snapshot is made.
      * @param path `.heapsnapshot` is added if missing. Default: the option `name`.
      */

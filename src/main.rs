@@ -7,9 +7,10 @@ mod command;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Instant;
 
-use node_oom_heapdump::dump::{self, Dump, GuardedPipe, NoRoom, Written};
+use node_oom_heapdump::dump::{self, Dump, GuardedPipe, NoRoom, Step, Written};
 use node_oom_heapdump::frames::{self, Event, FrameError};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
 use node_oom_heapdump::message::tell;
@@ -34,6 +35,7 @@ What the addon calls:
   node-oom-heapdump dump --process <pid> --thread <id> --file <absolute path>
                          (--inspector-url <ws url> | --inspector-port <port> | --frozen-child)
                          [--gzip] [--program <name>] [--keep <number>] [--exec <word>]... [--timeout <ms>] [--redact]
+                         [--suspects]
 
 Its options:
   --process <pid>         the process whose heap is wanted; any other is left alone
@@ -49,6 +51,7 @@ Its options:
                           {path} is the snapshot, {summary} the summary
   --timeout <ms>          how long that command may run, from the start of this one
   --redact                refuse what may hold the contents of strings
+  --suspects              look for what leaked where nobody asked for the dump: <name>.suspects.json
 
 A summary is written beside the snapshot, before it: <name>.summary.json.
 
@@ -148,7 +151,7 @@ struct Course<'a> {
 
 impl<'a> Course<'a> {
     fn begin(request: &'a DumpRequest) -> Result<Self, Failure> {
-        let dump = Dump::begin(&request.file, &request.options)
+        let dump = Dump::begin(&request.file, &request.options, Rc::new(tell_step))
             .map_err(|error| Failure::of_dump(error.to_string()))?;
         Ok(Self {
             request,
@@ -166,6 +169,9 @@ impl<'a> Course<'a> {
         };
         match taken {
             Ok(written) => {
+                if self.dump.is_followed() {
+                    answer(&Answer::Following);
+                }
                 self.dump.finish(&written);
                 Ok(())
             }
@@ -304,6 +310,13 @@ fn report(
         Answer::SourceFailed { reason }
     } else {
         Answer::Failed { reason }
+    });
+}
+
+fn tell_step(step: Step<'_>) {
+    answer(&match step {
+        Step::Writing(file) => Answer::Writing { file: file.into() },
+        Step::Naming(file) => Answer::Naming { file: file.into() },
     });
 }
 

@@ -8,29 +8,82 @@ use super::size::preparse_children;
 use super::tagged::Tagged;
 use std::ops::Range;
 
+/// Which slots of the objects of a kind are tagged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slots {
+    /// None.
+    None,
+    /// All behind the map; and none holds weakly without a weak tag.
+    BehindMap,
+    /// All from the third word on; and none holds weakly without a weak tag.
+    BehindHeader,
+    /// What the kind has of its own.
+    Special,
+}
+
+impl Slots {
+    /// In the order of their numbers.
+    pub const ALL: [Slots; 4] = [
+        Slots::None,
+        Slots::BehindMap,
+        Slots::BehindHeader,
+        Slots::Special,
+    ];
+
+    /// The slots of objects of `kind`.
+    pub fn of(kind: Kind) -> Slots {
+        match kind {
+            Kind::SeqString
+            | Kind::ExternalString
+            | Kind::BigInt
+            | Kind::HeapNumber
+            | Kind::Hole
+            | Kind::ByteArray
+            | Kind::TrustedByteArray
+            | Kind::FixedDoubleArray
+            | Kind::ExternalPointerArray
+            | Kind::FeedbackMetadata
+            | Kind::Foreign
+            | Kind::CoverageInfo
+            | Kind::DoubleStringCache
+            | Kind::SwissNameDictionary
+            | Kind::CppHeapExternalObject
+            | Kind::WasmNull
+            | Kind::Filler => Slots::None,
+            Kind::ConsString | Kind::SlicedString | Kind::ThinString | Kind::Symbol => {
+                Slots::BehindHeader
+            }
+            Kind::Oddball
+            | Kind::Map
+            | Kind::BytecodeArray
+            | Kind::Code
+            | Kind::InstructionStream
+            | Kind::PreparseData
+            | Kind::NativeContext
+            | Kind::JsWeakRef
+            | Kind::WeakCell
+            | Kind::AllocationSite
+            | Kind::JsFinalizationRegistry
+            | Kind::CodeDataContainer => Slots::Special,
+            _ => Slots::BehindMap,
+        }
+    }
+}
+
 /// The tagged slots of `object` behind its map, as offsets.
 #[inline]
 pub fn tagged_slots(layout: &Layout, object: &Object) -> Range<u64> {
+    match object.shape.slots() {
+        Slots::None => 0..0,
+        Slots::BehindMap => 8..object.size(),
+        Slots::BehindHeader => 16..object.size(),
+        Slots::Special => special_slots(layout, object),
+    }
+}
+
+fn special_slots(layout: &Layout, object: &Object) -> Range<u64> {
     let size = object.size();
     match object.kind() {
-        Kind::SeqString
-        | Kind::ExternalString
-        | Kind::BigInt
-        | Kind::HeapNumber
-        | Kind::Hole
-        | Kind::ByteArray
-        | Kind::TrustedByteArray
-        | Kind::FixedDoubleArray
-        | Kind::ExternalPointerArray
-        | Kind::FeedbackMetadata
-        | Kind::Foreign
-        | Kind::CoverageInfo
-        | Kind::DoubleStringCache
-        | Kind::SwissNameDictionary
-        | Kind::CppHeapExternalObject
-        | Kind::WasmNull
-        | Kind::Filler => 0..0,
-        Kind::ConsString | Kind::SlicedString | Kind::ThinString | Kind::Symbol => 16..size,
         Kind::Oddball => 16..40,
         Kind::Map => u64::from(layout.map.prototype)..u64::from(layout.map.transitions) + 8,
         Kind::BytecodeArray => 16..48.min(layout.sizes.bytecode_array & !7),
@@ -52,6 +105,13 @@ pub fn tagged_slots(layout: &Layout, object: &Object) -> Range<u64> {
 /// The slots of `object` that hold weakly without a weak tag: offsets, 0 for none.
 #[inline]
 pub fn weak_slots(layout: &Layout, object: &Object) -> Range<u64> {
+    match object.shape.slots() {
+        Slots::Special => special_weak_slots(layout, object),
+        _ => 0..0,
+    }
+}
+
+fn special_weak_slots(layout: &Layout, object: &Object) -> Range<u64> {
     let one = |offset: u64| offset..offset + 8;
     match object.kind() {
         Kind::JsWeakRef | Kind::WeakCell => {
@@ -159,8 +219,8 @@ pub enum FieldPlace {
 #[inline]
 pub fn field_place(shape: &Shape, details: u32) -> FieldPlace {
     let index = u64::from(details >> bits::FIELD_INDEX_SHIFT & bits::FIELD_INDEX_MASK);
-    let start = u64::from(shape.inobject_properties_start);
-    let inobject = u64::from(shape.instance_size_in_words).saturating_sub(start);
+    let start = u64::from(shape.inobject_properties_start());
+    let inobject = u64::from(shape.instance_size_in_words()).saturating_sub(start);
     if index < inobject {
         FieldPlace::InObject(8 * (start + index))
     } else {

@@ -221,7 +221,7 @@ impl Census {
                 let transitions = object
                     .pointer(graph.layout().map.transitions)
                     .and_then(|found| graph.object(found));
-                if let Some(array) = transitions.filter(|found| found.shape.is_fixed_array) {
+                if let Some(array) = transitions.filter(|found| found.shape.is_fixed_array()) {
                     self.lend(graph, Some(array.address), tags.transition, None);
                 }
             }

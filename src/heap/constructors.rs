@@ -85,7 +85,7 @@ impl<'m> Graph<'m> {
 
     /// The constructor that a class row of DevTools would name, from the map alone.
     pub fn constructor_of_map(&self, shape: &Shape) -> Option<Object<'m>> {
-        let says_constructor = shape.bit_field2 & bits::NEW_TARGET_IS_BASE != 0
+        let says_constructor = shape.bit_field2() & bits::NEW_TARGET_IS_BASE != 0
             && shape.bit_field3 & bits::IS_PROTOTYPE_MAP == 0;
         if says_constructor {
             self.map_constructor(shape.map)

@@ -195,7 +195,7 @@ impl Describer {
         names: &mut Names,
         object: &Object<'m>,
     ) -> NodeName {
-        if object.shape.is_fixed_array
+        if object.shape.is_fixed_array()
             || matches!(object.kind(), Kind::ByteArray | Kind::FixedDoubleArray)
         {
             return NodeName::Name(self.empty);
@@ -214,7 +214,7 @@ impl Describer {
         let class = graph
             .decoder
             .instance_types
-            .get(object.shape.instance_type)
+            .get(object.shape.instance_type())
             .class;
         let id = *self
             .class_names
@@ -315,7 +315,7 @@ fn system_node_type(graph: &Graph, object: &Object) -> NodeType {
             NodeType::Code
         }
         Kind::FixedDoubleArray | Kind::ByteArray => NodeType::Array,
-        _ if object.shape.is_fixed_array => NodeType::Array,
+        _ if object.shape.is_fixed_array() => NodeType::Array,
         Kind::Map if !graph.is_read_only(object.address) => shape,
         Kind::DescriptorArray | Kind::TransitionArray | Kind::PrototypeInfo | Kind::EnumCache => {
             shape

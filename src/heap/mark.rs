@@ -7,7 +7,7 @@ use super::layout::kind::Kind;
 use super::memory::{Address, View};
 use super::object::{Decoder, Object};
 use super::owner::Owner;
-use super::pages::{PageIndex, Pages};
+use super::pages::{PageIndex, Pages, Place};
 use super::tagged::Tagged;
 
 /// Entries of 8 bytes. Beyond it marked objects wait on their pages.
@@ -22,7 +22,7 @@ pub struct Marker<'a, 'm> {
     decoder: &'a Decoder<'m>,
     dispatch_table: Option<DispatchTable>,
     pages: Pages<'m>,
-    stack: Vec<Address>,
+    stack: Vec<Place>,
     /// Objects whose memory was asked for, the oldest first, and what can be read there.
     prefetched: [(Address, View<'m>); PREFETCHED],
     oldest: usize,
@@ -79,8 +79,14 @@ impl<'a, 'm> Marker<'a, 'm> {
     /// Marks the object at `address`, if it looks like one, and later what it leads to.
     #[inline]
     pub fn mark(&mut self, address: Address) {
-        let place = (address >> 3) as usize % LATELY_MARKED;
-        if self.lately_marked[place] == address {
+        if self.lately_marked[lately_marked_slot(address)] != address {
+            self.mark_anew(address);
+        }
+    }
+
+    fn mark_anew(&mut self, address: Address) {
+        if !address.is_multiple_of(8) {
+            self.skipped += 1;
             return;
         }
         let Some(page) = self.pages.find_or_touch(self.decoder.memory, address) else {
@@ -91,12 +97,12 @@ impl<'a, 'm> Marker<'a, 'm> {
             self.foreign += u64::from(found.is_foreign);
             return;
         }
-        self.lately_marked[place] = address;
+        self.lately_marked[lately_marked_slot(address)] = address;
         if !self.pages.mark(page, address) {
             return;
         }
         if self.stack.len() < STACK_CAPACITY {
-            self.stack.push(address);
+            self.stack.push(Place::new(page, address));
         } else {
             self.pages.set_unvisited(address);
             self.overflown = true;
@@ -195,10 +201,11 @@ impl<'a, 'm> Marker<'a, 'm> {
     fn drain_stack(&mut self) {
         loop {
             while self.prefetched_count < PREFETCHED {
-                let Some(address) = self.stack.pop() else {
+                let Some(place) = self.stack.pop() else {
                     break;
                 };
-                let view = self.view(address);
+                let (address, view) = self.pages.at(place);
+                let view = view.unwrap_or(View::EMPTY);
                 view.prefetch();
                 self.prefetched[(self.oldest + self.prefetched_count) % PREFETCHED] =
                     (address, view);
@@ -223,7 +230,7 @@ impl<'a, 'm> Marker<'a, 'm> {
             }
             None => {
                 self.pages.unmark(address);
-                self.lately_marked[(address >> 3) as usize % LATELY_MARKED] = 0;
+                self.lately_marked[lately_marked_slot(address)] = 0;
                 self.skipped += 1;
             }
         }
@@ -259,14 +266,16 @@ impl<'a, 'm> Marker<'a, 'm> {
         }
         let slots = tagged_slots(self.decoder.layout, object);
         let weak = weak_slots(self.decoder.layout, object);
-        let mut offset = slots.start;
-        while offset < slots.end {
-            if let Some(target) = object.tagged(offset).strong()
-                && !weak.contains(&offset)
-            {
-                self.mark(target);
+        let strong = [
+            slots.start..weak.start.min(slots.end),
+            weak.end.max(slots.start)..slots.end,
+        ];
+        for slots in strong {
+            for word in object.view().words(slots.start, slots.end) {
+                if let Some(target) = Tagged(word).strong() {
+                    self.mark(target);
+                }
             }
-            offset += 8;
         }
     }
 
@@ -287,4 +296,9 @@ impl<'a, 'm> Marker<'a, 'm> {
             }
         }
     }
+}
+
+#[inline]
+fn lately_marked_slot(address: Address) -> usize {
+    (address >> 3) as usize % LATELY_MARKED
 }

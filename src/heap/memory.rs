@@ -212,6 +212,16 @@ impl<'m> View<'m> {
         self.read(offset)
     }
 
+    /// The words from `start` up to `end`, as far as there are any.
+    #[inline]
+    pub fn words(&self, start: u64, end: u64) -> impl Iterator<Item = u64> + use<'m> {
+        let part = self.from(start).truncated(end.saturating_sub(start));
+        (0..part.length / size_of::<u64>()).map(move |index| {
+            // SAFETY: the stretch is readable for `length` bytes (`Memory::run`), and so many words fit into it.
+            unsafe { part.host.cast::<u64>().add(index).read_unaligned() }
+        })
+    }
+
     /// Copies the first bytes to `bytes`; gives those there were.
     pub fn copy<'b>(&self, bytes: &'b mut [u8]) -> &'b [u8] {
         let length = self.length.min(bytes.len());
@@ -270,6 +280,19 @@ mod tests {
         assert!(memory.view(0x10ff0, 17).is_none());
         assert!(memory.view(0x11000, 1).is_none());
         assert!(memory.view(0xffff, 1).is_none());
+    }
+
+    #[test]
+    fn words_end_where_the_stretch_ends() {
+        let image = [(mapping(0x10000, 0x11000), vec![0xff; 0x1000])];
+        let memory = Memory::of_image(&image);
+        let view = memory.view(0x10fe0, 28).unwrap();
+        let count = |start, end| view.words(start, end).count();
+        assert_eq!(
+            [count(0, 16), count(8, 64), count(24, 8), count(64, 128)],
+            [2, 2, 0, 0]
+        );
+        assert!(view.words(0, u64::MAX).all(|word| word == u64::MAX));
     }
 
     #[test]

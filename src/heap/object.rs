@@ -1,7 +1,7 @@
 //! From an address to an object: the map says what it is ([`Shape`]), [`Decoder`] checks it. A word is taken for an object only
 //! if its map is one (and the map's map too), its kind is known and all its bytes are readable.
 
-use super::layout::instance_types::ABSENT;
+use super::body::Slots;
 use super::layout::kind::Kind;
 use super::layout::{InstanceTypes, Layout, bits};
 use super::memory::{Address, Memory, View};
@@ -9,46 +9,79 @@ use super::size::size_in_bytes;
 use super::tagged::Tagged;
 use std::cell::Cell;
 
-/// What the map says of its instances.
+/// What the map says of its instances. It is copied with every object, so the small fields share a word.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     /// The map's address.
     pub map: Address,
-    /// The kind.
-    pub kind: Kind,
-    /// V8's instance type.
-    pub instance_type: u16,
-    /// Size in words, 0 where it varies.
-    pub instance_size_in_words: u8,
-    /// Where in-object properties start, in words.
-    pub inobject_properties_start: u8,
-    /// See [`bits`].
-    pub bit_field: u8,
-    /// See [`bits`].
-    pub bit_field2: u8,
+    /// Instance size in words, start of in-object properties, two bit fields, instance type (two bytes), tagged slots, whether
+    /// it is a fixed array.
+    small_fields: u64,
     /// See [`bits`].
     pub bit_field3: u32,
-    /// Whether V8's `IsFixedArray` holds.
-    pub is_fixed_array: bool,
+    /// The kind.
+    pub kind: Kind,
 }
 
 impl Shape {
     const NONE: Shape = Shape {
         map: 0,
-        kind: Kind::Unknown,
-        instance_type: ABSENT,
-        instance_size_in_words: 0,
-        inobject_properties_start: 0,
-        bit_field: 0,
-        bit_field2: 0,
+        small_fields: 0,
         bit_field3: 0,
-        is_fixed_array: false,
+        kind: Kind::Unknown,
     };
+
+    #[inline]
+    fn small_field(&self, byte: u32) -> u8 {
+        (self.small_fields >> (8 * byte)) as u8
+    }
+
+    /// Size in words, 0 where it varies.
+    #[inline]
+    pub fn instance_size_in_words(&self) -> u8 {
+        self.small_field(0)
+    }
+
+    /// Where in-object properties start, in words.
+    #[inline]
+    pub fn inobject_properties_start(&self) -> u8 {
+        self.small_field(1)
+    }
+
+    /// See [`bits`].
+    #[inline]
+    pub fn bit_field(&self) -> u8 {
+        self.small_field(2)
+    }
+
+    /// See [`bits`].
+    #[inline]
+    pub fn bit_field2(&self) -> u8 {
+        self.small_field(3)
+    }
+
+    /// V8's instance type.
+    #[inline]
+    pub fn instance_type(&self) -> u16 {
+        (self.small_fields >> 32) as u16
+    }
+
+    /// Which slots are tagged.
+    #[inline]
+    pub fn slots(&self) -> Slots {
+        Slots::ALL[usize::from(self.small_field(6) & 3)]
+    }
+
+    /// Whether V8's `IsFixedArray` holds.
+    #[inline]
+    pub fn is_fixed_array(&self) -> bool {
+        self.small_field(7) != 0
+    }
 
     /// The elements kind of instances.
     #[inline]
     pub fn elements_kind(&self) -> u8 {
-        self.bit_field2 >> bits::ELEMENTS_KIND_SHIFT
+        self.bit_field2() >> bits::ELEMENTS_KIND_SHIFT
     }
 
     /// Whether properties are in a dictionary.
@@ -66,13 +99,13 @@ impl Shape {
     /// Whether a string's characters take one byte each.
     #[inline]
     pub fn is_one_byte(&self) -> bool {
-        self.instance_type & 8 != 0
+        self.instance_type() & 8 != 0
     }
 
     /// Whether a string is in the table of internalized strings, so that no other has its text.
     #[inline]
     pub fn is_internalized(&self) -> bool {
-        self.instance_type & 0x60 == 0 && self.kind.is_string()
+        self.instance_type() & 0x60 == 0 && self.kind.is_string()
     }
 }
 
@@ -129,7 +162,7 @@ pub struct Decoder<'m> {
     pub layout: &'static Layout,
     /// What instance types mean.
     pub instance_types: InstanceTypes,
-    shapes: Box<[Cell<Shape>]>,
+    shapes: Box<[Cell<Shape>; REMEMBERED_MAPS]>,
 }
 
 impl<'m> Decoder<'m> {
@@ -139,7 +172,7 @@ impl<'m> Decoder<'m> {
             memory,
             layout,
             instance_types: InstanceTypes::of(layout),
-            shapes: vec![Cell::new(Shape::NONE); REMEMBERED_MAPS].into(),
+            shapes: Box::new([const { Cell::new(Shape::NONE) }; REMEMBERED_MAPS]),
         }
     }
 
@@ -157,6 +190,7 @@ impl<'m> Decoder<'m> {
     }
 
     #[cold]
+    #[inline(never)]
     fn read_shape(&self, map: Address) -> Option<Shape> {
         let layout = &self.layout.map;
         let view = self.map_view(map)?;
@@ -173,16 +207,22 @@ impl<'m> Decoder<'m> {
         }
         let instance_type = view.quarter_word(u64::from(layout.instance_type));
         let meaning = self.instance_types.get(instance_type);
+        let byte = |offset: u16| view.byte(u64::from(offset));
+        let [type_low, type_high] = instance_type.to_le_bytes();
         (meaning.kind != Kind::Unknown).then(|| Shape {
             map,
-            kind: meaning.kind,
-            instance_type,
-            instance_size_in_words: view.byte(u64::from(layout.instance_size_in_words)),
-            inobject_properties_start: view.byte(u64::from(layout.inobject_properties_start)),
-            bit_field: view.byte(u64::from(layout.bit_field)),
-            bit_field2: view.byte(u64::from(layout.bit_field2)),
+            small_fields: u64::from_le_bytes([
+                byte(layout.instance_size_in_words),
+                byte(layout.inobject_properties_start),
+                byte(layout.bit_field),
+                byte(layout.bit_field2),
+                type_low,
+                type_high,
+                Slots::of(meaning.kind) as u8,
+                u8::from(meaning.is_fixed_array),
+            ]),
             bit_field3: view.half_word(u64::from(layout.bit_field3)),
-            is_fixed_array: meaning.is_fixed_array,
+            kind: meaning.kind,
         })
     }
 
@@ -198,7 +238,7 @@ impl<'m> Decoder<'m> {
     #[inline]
     pub fn object(&self, address: Address, run: View<'m>) -> Option<Object<'m>> {
         let shape = self.shape(Tagged(run.word(0)).strong()?)?;
-        let size = match shape.instance_size_in_words {
+        let size = match shape.instance_size_in_words() {
             0 => size_in_bytes(self, &shape, run)?,
             words => u64::from(words) * 8,
         };

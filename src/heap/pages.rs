@@ -11,8 +11,6 @@ const PAGE_SIZE: u64 = 1 << PAGE_BITS;
 const BITMAP_WORDS: usize = (PAGE_SIZE / 8 / 64) as usize;
 /// What the bits of one word of the bitmap stand for.
 const WORD_SPAN: u64 = 8 * 64;
-/// One rank is kept for this many words of the bitmap.
-const RANK_WORDS: usize = 2;
 /// Words of 8 bytes in a page, as bits: an object's id is its page's number and the word in it.
 pub const WORD_BITS: u32 = PAGE_BITS - 3;
 
@@ -30,7 +28,8 @@ pub struct Page<'m> {
     /// Whether it has marked objects whose slots were not visited because the marking stack was full.
     unvisited: bool,
     first_rank: u32,
-    ranks: Box<[u16; BITMAP_WORDS / RANK_WORDS]>,
+    /// How many objects of the page are marked before each word of the bitmap.
+    ranks: Box<[u16; BITMAP_WORDS]>,
     marks: Box<[u64; BITMAP_WORDS]>,
 }
 
@@ -45,6 +44,19 @@ pub struct Pages<'m> {
 
 /// Index of a page in [`Pages`].
 pub type PageIndex = u32;
+
+/// A word of a page: the page's index and the word's, which lead to it without a search.
+#[derive(Debug, Clone, Copy)]
+pub struct Place(u64);
+
+impl Place {
+    /// The place of `address`, which lies in the page of that index.
+    #[inline]
+    pub fn new(page: PageIndex, address: Address) -> Place {
+        let word = (address & (PAGE_SIZE - 1)) >> 3;
+        Place(u64::from(page) << WORD_BITS | word)
+    }
+}
 
 /// No page starts at an odd address.
 const FREE: (Address, PageIndex) = (1, 0);
@@ -96,7 +108,7 @@ impl<'m> Page<'m> {
             is_foreign,
             unvisited: false,
             first_rank: 0,
-            ranks: Box::new([0; BITMAP_WORDS / RANK_WORDS]),
+            ranks: Box::new([0; BITMAP_WORDS]),
             marks: Box::new([0; BITMAP_WORDS]),
         }
     }
@@ -237,6 +249,14 @@ impl<'m> Pages<'m> {
         self.pages.is_empty()
     }
 
+    /// The address at `place`, and what can be read from there on.
+    #[inline]
+    pub fn at(&self, place: Place) -> (Address, Option<View<'m>>) {
+        let page = self.page((place.0 >> WORD_BITS) as PageIndex);
+        let address = page.start + ((place.0 << 3) & (PAGE_SIZE - 1));
+        (address, page.view(address))
+    }
+
     /// Marks the object at `address` of the page; true if it was not marked yet.
     #[inline]
     pub fn mark(&mut self, index: PageIndex, address: Address) -> bool {
@@ -284,12 +304,9 @@ impl<'m> Pages<'m> {
         for page in &mut self.pages {
             page.first_rank = count;
             let mut within = 0u16;
-            for (words, rank) in page.marks.chunks(RANK_WORDS).zip(page.ranks.iter_mut()) {
+            for (word, rank) in page.marks.iter().zip(page.ranks.iter_mut()) {
                 *rank = within;
-                within += words
-                    .iter()
-                    .map(|word| word.count_ones() as u16)
-                    .sum::<u16>();
+                within += word.count_ones() as u16;
             }
             count += u32::from(within);
         }
@@ -316,13 +333,8 @@ impl<'m> Pages<'m> {
         if bits & mask == 0 {
             return None;
         }
-        let mut rank = page.first_rank
-            + u32::from(page.ranks[word / RANK_WORDS])
-            + (bits & (mask - 1)).count_ones();
-        if word % RANK_WORDS == 1 {
-            rank += page.marks[word - 1].count_ones();
-        }
-        Some(rank)
+        let within = u32::from(page.ranks[word]) + (bits & (mask - 1)).count_ones();
+        Some(page.first_rank + within)
     }
 }
 

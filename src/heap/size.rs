@@ -20,6 +20,7 @@ fn aligned(size: u64) -> u64 {
 }
 
 /// The size of the object that `object` begins with; nothing if its kind has no size of its own or the sum is absurd.
+#[inline(never)]
 pub fn size_in_bytes(decoder: &Decoder, shape: &Shape, object: View) -> Option<u64> {
     let sizes = &decoder.layout.sizes;
     // Lengths are below 2^32, so none of these sums can overflow.

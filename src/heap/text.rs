@@ -125,7 +125,7 @@ impl<'m> Graph<'m> {
         let width = if one_byte { 1 } else { 2 };
         let data = if string.kind() == Kind::SeqString {
             string.view().from(CHARACTERS)
-        } else if string.shape.instance_type & UNCACHED != 0 {
+        } else if string.shape.instance_type() & UNCACHED != 0 {
             return None;
         } else {
             let address = string.view().word(EXTERNAL_DATA);

@@ -71,10 +71,11 @@ impl<'b> Row<'b> {
     /// Appends `value` in base 10.
     #[inline]
     pub fn number(&mut self, value: u64) {
-        if value < EIGHT_DIGITS {
+        if let Some(&[length, digits @ ..]) = THREE_DIGITS.get(value as usize) {
+            self.put(digits, usize::from(length));
+        } else if value < EIGHT_DIGITS {
             let digits = eight_digits(value);
-            // The last digit is written even where it is 0.
-            let leading = (digits | 1 << 56).trailing_zeros() & !7;
+            let leading = digits.trailing_zeros() & !7;
             let text = (digits | ZEROS) >> leading;
             self.put(text.to_le_bytes(), 8 - leading as usize / 8);
         } else {
@@ -98,6 +99,23 @@ impl<'b> Row<'b> {
         }
     }
 }
+
+/// The numbers of up to three digits: how many there are, then the digits. Sizes and counts are mostly as small.
+static THREE_DIGITS: [[u8; 4]; 1000] = {
+    let mut texts = [[0; 4]; 1000];
+    let mut value = 0;
+    while value < texts.len() {
+        let [hundreds, tens, ones] = [value / 100, value / 10 % 10, value % 10];
+        let [hundreds, tens, ones] = [b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8];
+        texts[value] = match value {
+            0..10 => [1, ones, 0, 0],
+            10..100 => [2, tens, ones, 0],
+            _ => [3, hundreds, tens, ones],
+        };
+        value += 1;
+    }
+    texts
+};
 
 /// The eight digits of `value`, the first in the lowest byte. All pairs of digits, then all digits, are found at once.
 #[inline]

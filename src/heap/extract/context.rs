@@ -47,7 +47,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
             .graph
             .decoder
             .instance_types
-            .get(self.object.shape.instance_type)
+            .get(self.object.shape.instance_type())
             .class
         {
             "FunctionContext" | "ScriptContext" | "ModuleContext" => true,
@@ -94,7 +94,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         if let Some(target) = self.object.tagged(offset).target() {
             self.sink
                 .edge(EdgeType::Context, EdgeName::Key(name), target);
-            self.visited.add(offset);
+            self.visit(offset);
         }
     }
 

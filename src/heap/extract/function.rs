@@ -12,7 +12,7 @@ const BOUND_ARGUMENTS: u16 = 40;
 impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
     pub(super) fn function(&mut self) {
         let layout = self.graph.layout();
-        if self.object.shape.bit_field & bits::HAS_PROTOTYPE_SLOT != 0 {
+        if self.object.shape.bit_field() & bits::HAS_PROTOTYPE_SLOT != 0 {
             let offset = u64::from(layout.function.prototype_or_initial_map);
             match self.graph.target(self.object.tagged(offset)) {
                 Some(map) if map.kind() == Kind::Map => {

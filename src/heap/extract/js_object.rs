@@ -42,7 +42,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         let Some(target) = value.target() else { return };
         self.sink.edge(edge_type, EdgeName::Key(key), target);
         if let Some(offset) = offset {
-            self.visited.add(offset);
+            self.visit(offset);
         }
     }
 
@@ -51,7 +51,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
             self.sink.edge(edge_type, name, target);
         }
         if let Some(offset) = property.offset {
-            self.visited.add(offset);
+            self.visit(offset);
         }
     }
 

@@ -19,7 +19,7 @@ impl<S: EdgeSink> Extraction<'_, '_, S> {
             match self
                 .graph
                 .target(value)
-                .map(|target| (target.kind(), target.shape.is_fixed_array))
+                .map(|target| (target.kind(), target.shape.is_fixed_array()))
             {
                 Some((Kind::TransitionArray, _)) => self.internal(names.transitions, transitions),
                 Some((_, true)) => self.internal(names.transition, transitions),

@@ -56,20 +56,21 @@ impl<'g, 'm, S: EdgeSink> Extractor<'g, 'm, S> {
             names: &self.names,
             object,
             sink,
-            visited: Visited([0; MAX_NAMED_SLOTS / 64]),
+            visited: plan.leaves_references_of(object).then(Visited::default),
             property_array: None,
         };
         for step in &plan.steps {
             extraction.take(step);
         }
-        if plan.leaves_references_of(object) {
-            extraction.hidden();
+        if let Some(visited) = extraction.visited.take() {
+            extraction.hidden(&visited);
         }
     }
 }
 
 /// Slots of the current object that an edge with a name covers. Only the first words of an object have names, but for
 /// contexts, whose slots are counted in [`MAX_NAMED_SLOTS`].
+#[derive(Default)]
 struct Visited([u64; MAX_NAMED_SLOTS / 64]);
 
 const MAX_NAMED_SLOTS: usize = 512;
@@ -95,7 +96,8 @@ struct Extraction<'x, 'm, S> {
     names: &'x EdgeNames,
     object: &'x Object<'m>,
     sink: &'x mut S,
-    visited: Visited,
+    /// Where the object may hold references in slots that have no edge with a name.
+    visited: Option<Visited>,
     /// What the object keeps its other properties in, once looked for.
     property_array: Option<Option<Object<'m>>>,
 }
@@ -107,7 +109,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
             Step::Property(offset, label) => {
                 if let Some(target) = self.object.tagged(*offset).target() {
                     self.sink.labelled(label, target);
-                    self.visited.add(*offset);
+                    self.visit(*offset);
                 }
             }
             Step::PropertyArray(offset, label) => {
@@ -122,13 +124,13 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
                     self.weak(*name, *offset);
                 } else if let Some(target) = self.essential_target(*offset) {
                     self.sink.labelled(label, target);
-                    self.visited.add(*offset);
+                    self.visit(*offset);
                 }
             }
             Step::Weak(offset, label) => {
                 if let Some(target) = self.essential_target(*offset) {
                     self.sink.labelled(label, target);
-                    self.visited.add(*offset);
+                    self.visit(*offset);
                 }
             }
             Step::Edge(edge) => self.sink.prepared(edge),
@@ -157,6 +159,14 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         }
     }
 
+    /// An edge with a name covers the slot.
+    #[inline]
+    fn visit(&mut self, offset: u64) {
+        if let Some(visited) = &mut self.visited {
+            visited.add(offset);
+        }
+    }
+
     fn property_array(&mut self) -> Option<Object<'m>> {
         *self.property_array.get_or_insert_with(|| {
             self.graph
@@ -179,7 +189,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
         if let Some(target) = self.essential_target(offset) {
             self.sink
                 .edge(EdgeType::Internal, EdgeName::Name(name), target);
-            self.visited.add(offset);
+            self.visit(offset);
         }
     }
 
@@ -187,12 +197,12 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
     fn weak(&mut self, name: NameId, offset: u64) {
         if let Some(target) = self.essential_target(offset) {
             self.sink.edge(EdgeType::Weak, EdgeName::Name(name), target);
-            self.visited.add(offset);
+            self.visit(offset);
         }
     }
 
     /// What no edge with a name covers. V8 counts the index up even where it then shows no edge.
-    fn hidden(&mut self) {
+    fn hidden(&mut self, visited: &Visited) {
         let slots = tagged_slots(self.graph.layout(), self.object);
         let left_out = match self.object.kind() {
             Kind::NativeContext
@@ -208,8 +218,7 @@ impl<'m, S: EdgeSink> Extraction<'_, 'm, S> {
                 continue;
             };
             let is_essential = self.is_essential(target);
-            if self.visited.contains(offset) || is_essential && !self.graph.pages.is_marked(target)
-            {
+            if visited.contains(offset) || is_essential && !self.graph.pages.is_marked(target) {
                 continue;
             }
             if is_essential && !left_out.contains(&offset) {

@@ -142,7 +142,7 @@ impl Rest {
         if slots == (0..0) || all_slots_have_edges(object) {
             return Rest::Nothing;
         }
-        if object.shape.instance_size_in_words == 0 {
+        if object.shape.instance_size_in_words() == 0 {
             return Rest::Anywhere;
         }
         let covered = |offset: &u64| {
@@ -164,7 +164,7 @@ fn all_slots_have_edges(object: &Object) -> bool {
         | Kind::WeakFixedArray
         | Kind::WeakArrayList
         | Kind::DescriptorArray => true,
-        _ => object.shape.is_fixed_array,
+        _ => object.shape.is_fixed_array(),
     }
 }
 
@@ -193,7 +193,7 @@ impl<'m, S: EdgeSink> Planner<'_, 'm, S> {
             Kind::FeedbackVector => {}
             Kind::JsGlobalProxy => self.own(Part::GlobalProxy),
             _ if kind.is_js_object() => self.js_object(object),
-            _ if object.shape.is_fixed_array => self.own(Part::Array(16)),
+            _ if object.shape.is_fixed_array() => self.own(Part::Array(16)),
             _ => {}
         }
         self.named_fields(kind);
