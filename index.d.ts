@@ -104,6 +104,13 @@ declare namespace watchHeap {
     redact?: boolean;
 
     /**
+     * Whether it is looked for what leaked after a snapshot that nobody asked for, for 10 s at most: the first suspect is told
+     * on standard error in three lines, all are written to `<name>.suspects.json`.
+     * @default true
+     */
+    suspects?: boolean;
+
+    /**
      * Whether a snapshot is made without being asked for. `false`: only `createHeapSnapshot` makes one.
      * @default true
      */

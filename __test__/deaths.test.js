@@ -266,7 +266,7 @@ const collect = "globalThis.kept = Array.from({ length: 50000 }, (_, i) => ({ i 
 async function collectOften(options, times, pause, context) {
   const directory = temporaryDirectory(context);
   const script = `
-    const instance = watch(${JSON.stringify({ threshold: 1, method: "native", ...options })});
+    const instance = watch(${JSON.stringify({ threshold: 1, method: "native", suspects: false, ...options })});
     (async () => {
       for (let time = 0; time < ${times}; time++) {
         const before = instance.status().dumps.length

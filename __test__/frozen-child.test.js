@@ -51,7 +51,11 @@ for (const major of majors) {
     assert.equal(lines.length, 3, finished.stderr);
     assert.match(lines[1], /crashed with signal 11.*; the heap is read once more, from a copy of the memory$/);
     assert.match(lines[2], /is complete/);
-    assert.deepEqual(fs.readdirSync(directory).sort(), ["mine.heapsnapshot", "mine.summary.json"]);
+    assert.deepEqual(fs.readdirSync(directory).sort(), [
+      "mine.heapsnapshot",
+      "mine.summary.json",
+      "mine.suspects.json",
+    ]);
     assert.ok((await readWithHeapParser(path.join(directory, "mine.heapsnapshot"))).selfSize > 40e6);
   });
 

@@ -46,6 +46,7 @@ const accepted = [
   '{ exec: ["cp", "{path}", "/mnt"] }',
   "{ exec: [] }",
   "{ redact: true }",
+  "{ suspects: false }",
 ];
 for (const options of accepted) {
   test(`watch(${options}) is accepted`, async () => {

@@ -16,6 +16,7 @@ const DEFAULTS = {
   keep: Infinity,
   exec: [],
   redact: false,
+  suspects: true,
   rss: false,
   signal: false,
   timeout: 300_000,
@@ -67,12 +68,13 @@ function whenToDump(options) {
 
 // Everything that the helper does with the files, but their name.
 function whatToDoWithFiles(options) {
-  const { compress, keep, exec, redact } = { ...DEFAULTS, ...defined(options) };
+  const { compress, keep, exec, redact, suspects } = { ...DEFAULTS, ...defined(options) };
   return {
     gzip: compress !== false && oneOf("compress", compress, ["gzip"], ", or false for none") === "gzip",
     keep: keep === Infinity ? undefined : integer("keep", keep, 1, 1_000_000, ", or Infinity for all"),
     exec: command("exec", exec),
     redact: boolean("redact", redact),
+    suspects: boolean("suspects", suspects),
   };
 }
 

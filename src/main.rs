@@ -34,6 +34,7 @@ What the addon calls:
   node-oom-heapdump dump --process <pid> --thread <id> --file <absolute path>
                          (--inspector-url <ws url> | --inspector-port <port> | --frozen-child)
                          [--gzip] [--program <name>] [--keep <number>] [--exec <word>]... [--timeout <ms>] [--redact]
+                         [--suspects]
 
 Its options:
   --process <pid>         the process whose heap is wanted; any other is left alone
@@ -49,6 +50,7 @@ Its options:
                           {path} is the snapshot, {summary} the summary
   --timeout <ms>          how long that command may run, from the start of this one
   --redact                refuse what may hold the contents of strings
+  --suspects              look for what leaked where nobody asked for the dump: <name>.suspects.json
 
 A summary is written beside the snapshot, before it: <name>.summary.json.
 

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// The helper's subcommand that serves a [`DumpRequest`].
 pub const DUMP_COMMAND: &str = "dump";
 
+/// The helper's subcommand that finds the suspects of a snapshot, for the helper.
+pub const SUSPECTS_COMMAND: &str = "suspects";
+
 /// Where the DevTools protocol of a process is spoken. Always on the loopback interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InspectorAddress {
@@ -45,6 +48,8 @@ pub struct FileOptions {
     pub timeout: Duration,
     /// Whether contents of strings are kept out of the files.
     pub redact: bool,
+    /// Whether it is looked for what leaked, where nobody asked for the dump.
+    pub suspects: bool,
 }
 
 impl Default for FileOptions {
@@ -56,6 +61,7 @@ impl Default for FileOptions {
             exec: Vec::new(),
             timeout: Duration::from_millis(300_000),
             redact: false,
+            suspects: false,
         }
     }
 }
@@ -76,6 +82,9 @@ impl FileOptions {
         }
         if self.redact {
             arguments.push("--redact".into());
+        }
+        if self.suspects {
+            arguments.push("--suspects".into());
         }
         for word in &self.exec {
             arguments.extend(["--exec".into(), word.clone()]);
@@ -155,6 +164,7 @@ impl DumpRequest {
                 Long("gzip") => options.gzip = true,
                 Long("keep") => options.keep = Some(arguments.value()?.parse()?),
                 Long("redact") => options.redact = true,
+                Long("suspects") => options.suspects = true,
                 Long("exec") => options.exec.push(arguments.value()?),
                 _ => return Err(argument.unexpected().into()),
             }
@@ -448,6 +458,7 @@ mod tests {
                 exec: ["--cp", "-x", "{path}", ""].map(OsString::from).to_vec(),
                 timeout: Duration::from_millis(1500),
                 redact: true,
+                suspects: true,
             };
             let request = DumpRequest {
                 options,

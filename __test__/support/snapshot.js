@@ -69,8 +69,9 @@ async function assertValid(file) {
   return parser;
 }
 
-/** What dumps have left in a directory, but their summaries; a `.part` is among it. */
-const snapshotsIn = (directory) => fs.readdirSync(directory).filter((name) => !name.endsWith(".summary.json"));
+/** What dumps have left in a directory, but their summaries and suspects; a `.part` is among it. */
+const snapshotsIn = (directory) =>
+  fs.readdirSync(directory).filter((name) => !/\.(summary|suspects)\.json$/.test(name));
 
 /** The summary of the dump `name` in a directory. */
 const readSummary = (directory, name) =>

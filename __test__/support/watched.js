@@ -53,7 +53,8 @@ async function dumpWatched(options, { then = "", ...rest } = {}) {
 }
 
 /** The lines of standard error that this package wrote, but those of summaries. */
-const ourLines = ({ stderr }) => stderr.split("\n").filter((line) => /^node-oom-heapdump: (?!summary: )/.test(line));
+const ourLines = ({ stderr }) =>
+  stderr.split("\n").filter((line) => /^node-oom-heapdump: (?!summary: |suspects: )/.test(line));
 
 /** The lines of standard error that tell a summary. */
 const summaryLines = ({ stderr }) =>

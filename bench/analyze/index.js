@@ -2,6 +2,7 @@
 
 // `npm run bench:analyze [-- <objects> …]`: our analysis beside crate v8-heap-parser, DevTools' engine and memlab, each in a
 // process of its own, on one native snapshot. 500000 objects make a file of 120 MB, 9000000 one of 2.4 GB, on which only ours runs.
+// They take turns, and the median of each counts.
 const { execFileSync, spawn } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
@@ -10,7 +11,8 @@ const { loadNative } = require("../../lib/native");
 const { node } = require("../../__test__/support/node-versions");
 
 const root = path.join(__dirname, "..", "..");
-const LARGEST_FOR_OTHERS = 500e6;
+const LARGEST_FOR_OTHERS = 400e6;
+const ROUNDS = 3;
 const MEMLAB = "2.0.5";
 
 /** memlab in a folder of its own, without the browser that it would bring. */
@@ -52,8 +54,11 @@ function measure([program, ...args]) {
 async function main() {
   const counts = process.argv.slice(2).map(Number);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "oom-heapdump-bench-"));
-  const example = path.join(root, "target", "release", "examples", "heap_parser");
-  execFileSync("cargo", ["build", "--quiet", "--release", "--locked", "--example", "heap_parser"], { cwd: root });
+  const [parser, ours] = ["heap_parser", "retained_sizes"].map((name) => {
+    const options = ["build", "--quiet", "--release", "--locked", "--features", "helper", "--example", name];
+    execFileSync("cargo", options, { cwd: root });
+    return path.join(root, "target", "release", "examples", name);
+  });
   const memlab = installMemlab();
   console.log("| file | program | CPU s | wall s | peak RSS MB | of it anonymous MB |");
   console.log("|---|---|---|---|---|---|");
@@ -64,7 +69,7 @@ async function main() {
       execFileSync(node(26).path, ["--max-old-space-size=8000", ...maker], { stdio: "ignore" });
       const { size } = fs.statSync(file);
       const others = {
-        "crate v8-heap-parser": [example, file],
+        "crate v8-heap-parser": [parser, file],
         "DevTools' engine (heap-snapshot-toolkit)": [
           process.execPath,
           "--max-old-space-size=8000",
@@ -75,11 +80,18 @@ async function main() {
       };
       const programs = {
         "ours: check": [loadNative().helper, "check", file],
+        "ours: retained sizes of all objects": [ours, file],
         "ours: analyze": [loadNative().helper, "analyze", file],
         ...(size < LARGEST_FOR_OTHERS && others),
       };
-      for (const [name, command] of Object.entries(programs)) {
-        const { cpu, seconds, resident, anonymous, failed } = await measure(command);
+      const runs = {};
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const [name, command] of Object.entries(programs)) (runs[name] ??= []).push(await measure(command));
+      }
+      for (const [name, measured] of Object.entries(runs)) {
+        const [{ cpu, seconds, resident, anonymous, failed }] = measured
+          .sort((one, other) => one.cpu - other.cpu)
+          .slice(ROUNDS >> 1);
         const numbers = [
           cpu.toFixed(2),
           seconds.toFixed(2),

@@ -7,7 +7,7 @@ use napi_derive::napi;
 
 use crate::request::FileOptions;
 
-/// The checked options `compress`, `keep`, `exec` and `redact`, and what goes with them.
+/// The checked options `compress`, `keep`, `exec`, `redact` and `suspects`, and what goes with them.
 #[napi(object)]
 pub struct WantedFiles {
     /// Which program this is: the path of its main script.
@@ -20,6 +20,8 @@ pub struct WantedFiles {
     pub exec: Vec<String>,
     /// Whether contents of strings are kept out of the files.
     pub redact: bool,
+    /// Whether it is looked for what leaked.
+    pub suspects: bool,
 }
 
 impl WantedFiles {
@@ -32,6 +34,7 @@ impl WantedFiles {
             exec: self.exec.into_iter().map(OsString::from).collect(),
             timeout,
             redact: self.redact,
+            suspects: self.suspects,
         }
     }
 }

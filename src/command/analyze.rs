@@ -1,5 +1,6 @@
 //! `analyze <file>`: from a snapshot to its cause.
 
+use super::progress::Steps;
 use super::{CommandError, print};
 use lexopt::prelude::*;
 use node_oom_heapdump::report::html::page as report_page;
@@ -61,9 +62,13 @@ pub fn run(mut arguments: lexopt::Parser) -> Result<ExitCode, CommandError> {
     } else {
         DEFAULT_TOP
     });
-    let (graph, damage) = open(&file, salvage)?;
+    let steps = Steps::begin();
+    let (graph, damage) = open(&file, salvage, &steps)?;
+    steps.now("finding what retains what");
     let heap = Heap::of(graph);
+    steps.now("finding what leaked");
     let analysis = analysis::analyze(&heap, &file.display().to_string(), damage, top);
+    drop(steps);
     if let Some(page) = html {
         let text = report_page(&heap, &analysis).map_err(std::io::Error::from)?;
         std::fs::write(&page, text).map_err(|source| CommandError::WritePage { page, source })?;
@@ -77,11 +82,16 @@ pub fn run(mut arguments: lexopt::Parser) -> Result<ExitCode, CommandError> {
 }
 
 /// Reads a snapshot, or what is left of it.
-pub fn open(file: &Path, salvage: bool) -> Result<(Graph, Option<String>), ReadError> {
+pub fn open(
+    file: &Path,
+    salvage: bool,
+    steps: &Steps,
+) -> Result<(Graph, Option<String>), ReadError> {
+    let bytes = steps.reading(file);
     if !salvage {
-        return Ok((reader::read(file)?, None));
+        return Ok((reader::read_counted(file, bytes)?, None));
     }
-    let salvaged = reader::salvage(file)?;
+    let salvaged = reader::salvage(file, bytes)?;
     Ok((
         salvaged.graph,
         salvaged.damage.map(|damage| damage.to_string()),

@@ -1,5 +1,6 @@
 //! `check <file>`: whether a snapshot is complete and consistent.
 
+use super::progress::Steps;
 use super::{CommandError, print};
 use lexopt::prelude::*;
 use node_oom_heapdump::snapshot::reader;
@@ -32,7 +33,10 @@ pub fn run(mut arguments: lexopt::Parser) -> Result<ExitCode, CommandError> {
     }
     let mut code = ExitCode::SUCCESS;
     for file in &files {
-        match reader::read(file) {
+        let steps = Steps::begin();
+        let read = reader::read_counted(file, steps.reading(file));
+        drop(steps);
+        match read {
             Ok(graph) => print(&format!(
                 "{}: complete, {} nodes, {} edges, {} strings\n",
                 file.display(),

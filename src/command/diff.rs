@@ -1,5 +1,6 @@
 //! `diff <before> <after>`: what grew.
 
+use super::progress::Steps;
 use super::{CommandError, analyze, print};
 use lexopt::prelude::*;
 use node_oom_heapdump::report::analysis::{self, SuspectReport};
@@ -58,7 +59,9 @@ pub fn run(mut arguments: lexopt::Parser) -> Result<ExitCode, CommandError> {
 }
 
 fn outline(file: &Path, top: usize) -> Result<(Outline, Vec<SuspectReport>), ReadError> {
-    let (graph, _) = analyze::open(file, false)?;
+    let steps = Steps::begin();
+    let (graph, _) = analyze::open(file, false, &steps)?;
+    steps.now("finding what retains what");
     let heap = Heap::of(graph);
     Ok((Outline::of(&heap), analysis::suspects(&heap, top)))
 }

@@ -1,5 +1,5 @@
 //! The commands, each in a file of its own: `take` makes a snapshot, `check`, `analyze`, `diff`, `path` and `show` read some,
-//! and `profile` serves `createCpuProfile`. `dump`, which serves the addon, is in `main.rs`.
+//! `profile` serves `createCpuProfile`, and `suspects` serves `dump`, which serves the addon and is in `main.rs`.
 
 mod analyze;
 mod check;
@@ -7,8 +7,10 @@ mod diff;
 mod object;
 mod profile;
 mod progress;
+mod suspects;
 mod take;
 
+use node_oom_heapdump::request::SUSPECTS_COMMAND;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -56,6 +58,7 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
         "path" => object::run_path,
         "profile" => profile::run,
         "show" => object::run_show,
+        SUSPECTS_COMMAND => suspects::run,
         "take" => take::run,
         _ => return None,
     };

@@ -1,5 +1,6 @@
 //! `path <file> <id>` and `show <file> <id>`: one object, and what keeps it.
 
+use super::progress::Steps;
 use super::{CommandError, analyze, print};
 use lexopt::prelude::*;
 use node_oom_heapdump::report::{heap::Heap, inspect};
@@ -70,13 +71,16 @@ fn run(
     }
     let file = file.ok_or_else(|| wrong("a file is missing".to_owned()))?;
     let id = id.ok_or_else(|| wrong("the id of an object is missing".to_owned()))?;
-    let (graph, _) = analyze::open(&file, salvage)?;
+    let steps = Steps::begin();
+    let (graph, _) = analyze::open(&file, salvage, &steps)?;
+    steps.now("finding what retains what");
     let node = graph.node_of_id(id).ok_or(CommandError::NoObject {
         file: file.clone(),
         id,
     })?;
     let heap = Heap::of(graph);
     let inspection = inspect::inspect(&heap, node, top);
+    drop(steps);
     if json {
         let json = serde_json::to_string_pretty(&inspection).map_err(std::io::Error::from)?;
         print(&(json + "\n"))?;

@@ -1,5 +1,5 @@
 //! Where a dump goes: the preflight, the summary, the snapshot's temporary file and the proof that it is complete, the final
-//! place, the dumps that are kept, and the program that is run at the end.
+//! place, the suspects, the dumps that are kept, and the program that is run at the end.
 //!
 //! A file under its final name is always complete. Until then it is a `.part` beside it, which no failure leaves behind.
 //! Knows names and files, and nothing of where the bytes come from.
@@ -18,6 +18,7 @@ mod rotation;
 mod sink;
 mod stages;
 mod summary_file;
+mod suspects;
 mod temporary;
 mod words;
 mod write_back;
@@ -28,6 +29,7 @@ pub use preflight::NoRoom;
 pub use relay::Piece;
 pub use sink::{Sink, Written};
 pub use stages::Dump;
+pub use suspects::TIME_IS_OVER;
 pub use words::describe_complete;
 
 use std::io;

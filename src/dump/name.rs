@@ -10,6 +10,7 @@ const LONGEST: usize = 255;
 
 const COMPRESSED: &str = ".gz";
 const SUMMARY: &str = ".summary.json";
+const SUSPECTS: &str = ".suspects.json";
 
 /// The names of a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,11 @@ impl Name {
     /// `x.summary.json`, `x-1.summary.json`, …
     pub fn summary(&self, number: u64) -> OsString {
         self.numbered(number, OsStr::new(SUMMARY))
+    }
+
+    /// `x.suspects.json`, `x-1.suspects.json`, …
+    pub fn suspects(&self, number: u64) -> OsString {
+        self.numbered(number, OsStr::new(SUSPECTS))
     }
 
     fn numbered(&self, number: u64, extension: &OsStr) -> OsString {

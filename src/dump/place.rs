@@ -54,10 +54,16 @@ impl Place {
         self.name.summary(self.number)
     }
 
-    /// Goes on to the next number under which there is no snapshot. One that cannot be looked up counts as absent: it is
+    /// What the file of the suspects is called.
+    pub fn suspects(&self) -> OsString {
+        self.name.suspects(self.number)
+    }
+
+    /// Goes on to the next number under which there are no snapshot and no suspects. A file that cannot be looked up counts as absent: it is
     /// taken, or not, when it is needed.
     pub fn skip_taken_snapshots(&mut self) {
-        while self.folder.has(&self.snapshot()).unwrap_or(false) {
+        let has = |name: OsString| self.folder.has(&name).unwrap_or(false);
+        while has(self.snapshot()) || has(self.suspects()) {
             self.number += 1;
         }
     }

@@ -21,6 +21,8 @@ struct Dump {
     summary: OsString,
     /// Its snapshot, where that is complete.
     snapshot: Option<OsString>,
+    /// What tells what leaked, where that was found.
+    suspects: Option<OsString>,
     /// When it began.
     time_ms: u64,
 }
@@ -46,7 +48,8 @@ pub fn remove_oldest(
             continue;
         }
         // The summary goes last: it is what the snapshot is known by.
-        for file in dump.snapshot.into_iter().chain([dump.summary]) {
+        let others = dump.snapshot.into_iter().chain(dump.suspects);
+        for file in others.chain([dump.summary]) {
             match folder.remove(&file) {
                 Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                     return Err(Error::Remove {
@@ -80,9 +83,11 @@ fn dumps_of(folder: &Folder, program: &str, now_ms: u64) -> Result<Vec<Dump>, Er
                 Snapshot::Complete { file, .. } => Some(file.in_folder()?),
                 _ => None,
             };
+            let suspects = content.suspects.and_then(|file| file.in_folder());
             (content.program == program && is_over).then_some(Dump {
                 summary,
                 snapshot,
+                suspects,
                 time_ms,
             })
         })
@@ -137,6 +142,27 @@ mod tests {
         assert_eq!(removed, ["first.heapsnapshot", "first.summary.json"]);
         assert_eq!(folder.names().len(), 4);
         assert!(rotate(&folder, 2).is_empty());
+    }
+
+    #[test]
+    fn the_suspects_go_with_their_dump() {
+        let folder = TestFolder::new();
+        write_complete(&folder, "new", "a", 2);
+        write_complete(&folder, "old", "a", 1);
+        let complete = Snapshot::Complete {
+            file: FileName::of("old.heapsnapshot".as_ref()),
+            bytes: 2,
+            snapshot_bytes: 2,
+            duration_ms: 1,
+        };
+        let mut content = summary("a", 1, complete);
+        content.suspects = Some(FileName::of("old.suspects.json".as_ref()));
+        let content = serde_json::to_vec(&content).unwrap();
+        fs::write(folder.file("old.summary.json"), content).unwrap();
+        fs::write(folder.file("old.suspects.json"), "{}").unwrap();
+        let removed = rotate(&folder, 1);
+        let all = ["old.heapsnapshot", "old.suspects.json", "old.summary.json"];
+        assert_eq!(removed, all);
     }
 
     #[test]

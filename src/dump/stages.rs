@@ -1,5 +1,5 @@
-//! One dump from its first word to its last, in this order: the summary, the snapshot, the dumps that are kept, the program
-//! that is run. A stage that fails never takes away what those before it have written.
+//! One dump from its first word to its last, in this order: the summary, the snapshot, the suspects, the dumps that are kept, the
+//! program that is run. A stage that fails never takes away what those before it have written.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -9,7 +9,7 @@ use super::place::Place;
 use super::relay::Piece;
 use super::sink::{Sink, Written};
 use super::summary_file::{FileName, Snapshot, Summary, SummaryFile};
-use super::{Encoding, Error, hook, preflight, rotation, words};
+use super::{Encoding, Error, hook, preflight, rotation, suspects, words};
 use crate::message::tell;
 use crate::request::FileOptions;
 use crate::summary::{DumpMetadata, HeapSummary, Reason};
@@ -48,6 +48,7 @@ impl<'a> Dump<'a> {
                 heap: None,
                 heap_after_ms: None,
                 snapshot: Snapshot::Begun,
+                suspects: None,
                 exec: None,
             },
             summary: None,
@@ -145,8 +146,9 @@ impl<'a> Dump<'a> {
         Ok(written)
     }
 
-    /// What remains to be done for a complete snapshot: older dumps are removed, and the program of the option `exec` is run.
+    /// What remains to be done for a complete snapshot: it is looked for what leaked, older dumps are removed, and the program of the option `exec` is run.
     pub fn finish(&mut self, written: &Written) {
+        self.find_suspects(written);
         self.remove_oldest();
         if self.options.exec.is_empty() {
             return;
@@ -175,6 +177,26 @@ impl<'a> Dump<'a> {
         match self.summary_path() {
             Some(summary) => format!("{reason}; the summary is in {}", summary.display()),
             None => reason,
+        }
+    }
+
+    /// Who asks for a dump has time to ask what it says. Hashed names would not say anything.
+    fn find_suspects(&mut self, written: &Written) {
+        let is_asked_for = self.content.dump.reason == Reason::Request;
+        if !self.options.suspects || self.options.redact || is_asked_for {
+            return;
+        }
+        let deadline = self.began + self.options.timeout;
+        match suspects::find(&self.place, written, &mut self.headroom, deadline) {
+            Ok(file) => {
+                let told = format!("suspects: all of them are in {}", file.display());
+                tell(&told);
+                self.content.suspects = file.file_name().map(FileName::of);
+                self.save();
+            }
+            Err(reason) => tell(&format!(
+                "suspects: not all is known of what leaked, for {reason}; node-oom-heapdump analyze tells it"
+            )),
         }
     }
 

@@ -33,6 +33,9 @@ pub struct Summary {
     pub heap_after_ms: Option<u64>,
     /// What became of the snapshot.
     pub snapshot: Snapshot,
+    /// The name of the file that tells what leaked, in the folder of the summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspects: Option<FileName>,
     /// How the option `exec` went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exec: Option<HookResult>,
@@ -189,6 +192,7 @@ pub mod tests {
             heap: None,
             heap_after_ms: None,
             snapshot,
+            suspects: None,
             exec: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::bits::Bits;
 use super::classes::{Class, ClassIndex, Classes};
+use super::contexts::{self, ContextReport};
 use super::growth::Growth;
 use super::heap::Heap;
 use super::naming::{edge_text, node_text};
@@ -42,6 +43,8 @@ pub struct Analysis {
     pub largest_objects: Vec<ObjectReport>,
     /// What the code of each npm package, or script, retains.
     pub packages: Vec<PackageReport>,
+    /// Contexts beside the program's own, and what keeps them.
+    pub contexts: Vec<ContextReport>,
 }
 
 /// The whole heap.
@@ -226,6 +229,7 @@ pub fn analyze(heap: &Heap, file: &str, damage: Option<String>, top: usize) -> A
         duplicate_strings: duplicate_strings(heap, top),
         largest_objects: largest_objects(heap, top),
         packages: packages(heap, top),
+        contexts: contexts::others(heap, top),
     }
 }
 
@@ -302,12 +306,16 @@ fn overview(heap: &Heap, top: usize) -> Overview {
         };
         *sum += heap.shallow(node);
     }
-    let biggest = largest(top_dominators(heap), top, |&node| heap.retained(node));
-    overview.biggest_dominators = biggest
+    overview.biggest_dominators = biggest_dominators(heap, top);
+    overview
+}
+
+/// The objects that no other object retains, the largest first.
+pub fn biggest_dominators(heap: &Heap, top: usize) -> Vec<ObjectReport> {
+    largest(top_dominators(heap), top, |&node| heap.retained(node))
         .into_iter()
         .map(|node| object_report(heap, node))
-        .collect();
-    overview
+        .collect()
 }
 
 /// The visible objects that no other visible one dominates. Global objects do not count: they hold everything.
@@ -482,12 +490,20 @@ fn packages(heap: &Heap, top: usize) -> Vec<PackageReport> {
             }) as u32)
         });
     }
+    let mut is_of_package = Bits::new(heap.graph.node_count());
+    for (node, location) in heap.graph.located_nodes() {
+        if by_script[&location.script_id].is_some() {
+            is_of_package.insert(node);
+        }
+    }
+    let key_of = |node: NodeIndex| match is_of_package.contains(node) {
+        true => *by_script.get(&heap.graph.location(node)?.script_id)?,
+        false => None,
+    };
     let mut retained = vec![0u64; names.len()];
-    sum_outermost(
-        heap,
-        |node| *by_script.get(&heap.graph.location(node)?.script_id)?,
-        |package, bytes| retained[package as usize] += bytes,
-    );
+    sum_outermost(heap, names.len(), key_of, |package, bytes| {
+        retained[package as usize] += bytes
+    });
     let reports = names.into_iter().zip(retained);
     let reports = reports.map(|(name, retained)| PackageReport { name, retained });
     largest(reports.collect(), top, |report| report.retained)

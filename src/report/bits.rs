@@ -30,4 +30,10 @@ impl Bits {
         *word |= bit;
         is_new
     }
+
+    /// Takes the number out of the set.
+    #[inline]
+    pub fn remove(&mut self, number: u32) {
+        self.words[number as usize / 64] &= !(1 << (number % 64));
+    }
 }

@@ -11,7 +11,7 @@ use super::naming::{edge_text, expression, node_text};
 use super::places::Place;
 use super::sentence::{bytes, count};
 use super::sets::sums_of_retained;
-use super::text::with_place;
+use super::text::{with_place, written};
 use crate::snapshot::EdgeType;
 use crate::snapshot::reader::{EdgeIndex, Graph, NodeIndex};
 use rustc_hash::FxHashMap;
@@ -219,10 +219,7 @@ pub fn compare(
 
 /// The difference as lines.
 pub fn text(difference: &Difference) -> String {
-    let mut text = String::new();
-    // Writing into a String cannot fail.
-    let _ = write_difference(&mut text, difference);
-    text
+    written(|text| write_difference(text, difference))
 }
 
 fn write_difference(text: &mut String, difference: &Difference) -> std::fmt::Result {

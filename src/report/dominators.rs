@@ -1,12 +1,11 @@
 //! The dominator tree and retained sizes: a node dominates another if every way from the root to it leads through the node.
 //!
 //! The algorithm is semi-NCA (Georgiadis, Linear-Time Algorithms for Dominators and Related Problems, 2005), with vertices
-//! numbered in the order of a depth-first search: six numbers of 32 bits a node, and one for each retaining edge. The tree
-//! is unique, so it is the one that DevTools finds by Lengauer-Tarjan; nodes that no retaining path leads to are treated as
+//! numbered in the order of a depth-first search: six numbers of 32 bits a node, and one for each retaining edge that is not
+//! of the search's tree. The tree of dominators is unique, so it is the one that DevTools finds by Lengauer-Tarjan; nodes that no retaining path leads to are treated as
 //! there: those with no retaining edge at all hang below the root with what they retain, rings of garbage hang there one by
 //! one.
 
-use super::bits::Bits;
 use super::retaining::RetainingEdges;
 use crate::snapshot::reader::{Graph, NodeIndex, Sizes};
 
@@ -24,29 +23,19 @@ pub struct Dominators {
 impl Dominators {
     /// Finds all dominators.
     pub fn of(graph: &Graph, retaining: &RetainingEdges) -> Dominators {
-        let mut first_retainers = count_retainers(graph, retaining);
+        let search = Search::run(graph, retaining);
+        let retainers = Retainers::of(graph, retaining, &search);
         let Search {
-            numbers,
-            vertices,
-            parents,
-        } = Search::run(graph, retaining, |node| {
-            first_retainers[node as usize] == first_retainers[node as usize + 1]
-        });
-        let retainers = fill_retainers(graph, retaining, &numbers, &mut first_retainers);
-        drop(numbers);
-        let vertex_retainers = |vertex: usize| {
-            let node = vertices[vertex] as usize;
-            &retainers[first_retainers[node] as usize..first_retainers[node + 1] as usize]
-        };
-        let immediate = immediate_dominators(parents, vertex_retainers);
+            vertices, parents, ..
+        } = search;
+        let immediate = immediate_dominators(parents, &retainers);
         drop(retainers);
 
         let mut dominators = vec![Graph::ROOT; graph.node_count()];
         for (&node, &dominator) in vertices.iter().zip(&immediate) {
             dominators[node as usize] = vertices[dominator as usize];
         }
-        drop(immediate);
-        let retained = retained_sizes(graph, &vertices, &dominators);
+        let retained = retained_sizes(graph, &vertices, &immediate);
         Dominators {
             dominators,
             retained,
@@ -72,42 +61,56 @@ impl Dominators {
     }
 }
 
-/// Where the retainers of each node begin in a list of all; one more than there are nodes.
-fn count_retainers(graph: &Graph, retaining: &RetainingEdges) -> Vec<u32> {
-    let mut first = vec![0u32; graph.node_count() + 1];
-    for edge in 0..graph.edge_count() as u32 {
-        if retaining.contains(edge) {
-            first[graph.target(edge) as usize + 1] += 1;
-        }
-    }
-    for node in 0..graph.node_count() {
-        first[node + 1] += first[node];
-    }
-    first
+/// For each vertex those that retain it, but for its parent in the tree of the search: most have no other. All are numbered
+/// in the order of the search, so that what is read together lies together.
+struct Retainers {
+    /// Where the retainers of a vertex begin; one more than there are vertices.
+    first: Vec<u32>,
+    retainers: Vec<u32>,
 }
 
-/// The vertices of each node's retainers, in the places that `first` tells.
-fn fill_retainers(
+impl Retainers {
+    fn of(graph: &Graph, retaining: &RetainingEdges, search: &Search) -> Retainers {
+        let mut first = vec![0u32; search.vertices.len() + 1];
+        for_each(graph, retaining, search, |_, retained| {
+            first[retained as usize + 1] += 1;
+        });
+        for vertex in 1..first.len() {
+            first[vertex] += first[vertex - 1];
+        }
+        let mut retainers = vec![0; first.last().map_or(0, |&count| count as usize)];
+        for_each(graph, retaining, search, |retainer, retained| {
+            let place = &mut first[retained as usize];
+            retainers[*place as usize] = retainer;
+            *place += 1;
+        });
+        // Each beginning has moved to the next one's place.
+        first.rotate_right(1);
+        first[0] = 0;
+        Retainers { first, retainers }
+    }
+
+    fn of_vertex(&self, vertex: u32) -> &[u32] {
+        let vertex = vertex as usize;
+        &self.retainers[self.first[vertex] as usize..self.first[vertex + 1] as usize]
+    }
+}
+
+/// Gives to `take` each retainer and what it retains, but for the edges of the search's tree.
+fn for_each(
     graph: &Graph,
     retaining: &RetainingEdges,
-    numbers: &[u32],
-    first: &mut [u32],
-) -> Vec<u32> {
-    let mut retainers = vec![NONE; first.last().map_or(0, |&count| count as usize)];
-    for node in graph.nodes() {
-        let number = numbers[node as usize];
-        for edge in graph.edges(node) {
-            if retaining.contains(edge) {
-                let place = &mut first[graph.target(edge) as usize];
-                retainers[*place as usize] = number;
-                *place += 1;
+    search: &Search,
+    mut take: impl FnMut(u32, u32),
+) {
+    for (vertex, &node) in (0..).zip(&search.vertices) {
+        for edge in graph.edges(node).filter(|&edge| retaining.contains(edge)) {
+            let retained = search.numbers[graph.target(edge) as usize];
+            if search.parents[retained as usize] != vertex {
+                take(vertex, retained);
             }
         }
     }
-    // Each beginning has moved to the next one's place.
-    first.rotate_right(1);
-    first[0] = 0;
-    retainers
 }
 
 /// A depth-first search from the root.
@@ -122,11 +125,7 @@ struct Search {
 
 impl Search {
     /// Searches from the root, then from the nodes that nothing retains, as if the root did.
-    fn run(
-        graph: &Graph,
-        retaining: &RetainingEdges,
-        has_no_retainer: impl Fn(NodeIndex) -> bool,
-    ) -> Search {
+    fn run(graph: &Graph, retaining: &RetainingEdges) -> Search {
         let mut search = Search {
             numbers: vec![NONE; graph.node_count()],
             vertices: Vec::with_capacity(graph.node_count()),
@@ -135,7 +134,7 @@ impl Search {
         let mut next_edges = vec![0; graph.node_count()];
         search.visit_from(graph, retaining, &mut next_edges, Graph::ROOT);
         for node in graph.nodes() {
-            if search.numbers[node as usize] == NONE && has_no_retainer(node) {
+            if search.numbers[node as usize] == NONE && !retaining.has_retainer(node) {
                 search.visit_from(graph, retaining, &mut next_edges, node);
             }
         }
@@ -188,30 +187,23 @@ impl Search {
 }
 
 /// For each vertex its immediate dominator. Vertex 0 is the root.
-fn immediate_dominators<'r>(parents: Vec<u32>, retainers: impl Fn(usize) -> &'r [u32]) -> Vec<u32> {
-    let count = parents.len();
-    let mut forest = Forest {
-        ancestors: parents.clone(),
-        least: (0..count as u32).collect(),
-        path: Vec::new(),
-    };
-    let mut semidominators = vec![0u32; count];
-    for vertex in (1..count as u32).rev() {
-        let of_retainers = retainers(vertex as usize)
-            .iter()
-            .filter(|&&retainer| retainer != NONE)
-            .map(|&retainer| forest.least_above(retainer, vertex))
-            .min();
-        let semidominator = of_retainers.unwrap_or(0).min(vertex);
+fn immediate_dominators(parents: Vec<u32>, retainers: &Retainers) -> Vec<u32> {
+    let mut forest = Forest::of(&parents);
+    let mut semidominators = vec![0u32; parents.len()];
+    for vertex in (1..parents.len() as u32).rev() {
+        let mut semidominator = parents[vertex as usize];
+        for &retainer in retainers.of_vertex(vertex) {
+            semidominator = semidominator.min(forest.least_above(retainer, vertex));
+        }
+        forest.vertices[vertex as usize].least = semidominator;
         semidominators[vertex as usize] = semidominator;
-        forest.least[vertex as usize] = semidominator;
     }
     drop(forest);
 
     let mut immediate = parents;
-    for vertex in 1..count {
+    for (vertex, semidominator) in semidominators.into_iter().enumerate().skip(1) {
         let mut dominator = immediate[vertex];
-        while dominator > semidominators[vertex] {
+        while dominator > semidominator {
             dominator = immediate[dominator as usize];
         }
         immediate[vertex] = dominator;
@@ -221,59 +213,80 @@ fn immediate_dominators<'r>(parents: Vec<u32>, retainers: impl Fn(usize) -> &'r 
 
 /// The part of the search's tree that is done, with its paths compressed.
 struct Forest {
-    ancestors: Vec<u32>,
-    /// For each vertex the least semidominator on its compressed path; its own number as long as it is not done.
-    least: Vec<u32>,
+    vertices: Vec<Done>,
     path: Vec<u32>,
 }
 
+/// What is known of a vertex.
+#[derive(Clone, Copy)]
+struct Done {
+    /// The vertex above it on its compressed path.
+    ancestor: u32,
+    /// The least semidominator on that path; its own number as long as it is not done.
+    least: u32,
+}
+
 impl Forest {
+    /// Nothing is done yet.
+    fn of(parents: &[u32]) -> Forest {
+        let of_vertex = |(least, &ancestor): (u32, &u32)| Done { ancestor, least };
+        Forest {
+            vertices: (0..).zip(parents).map(of_vertex).collect(),
+            path: Vec::new(),
+        }
+    }
+
     /// The least semidominator of `vertex` and those above it that are done: the vertices behind `current`.
+    #[inline]
     fn least_above(&mut self, vertex: u32, current: u32) -> u32 {
         let is_done = |vertex: u32| vertex > current;
-        if !is_done(vertex) {
-            return vertex;
+        let known = self.vertices[vertex as usize];
+        // Most paths are that short.
+        if !is_done(vertex) || !is_done(known.ancestor) {
+            return known.least;
         }
+        self.compress(vertex, current)
+    }
+
+    fn compress(&mut self, vertex: u32, current: u32) -> u32 {
         let mut top = vertex;
-        while is_done(self.ancestors[top as usize]) {
+        while self.vertices[top as usize].ancestor > current {
             self.path.push(top);
-            top = self.ancestors[top as usize];
+            top = self.vertices[top as usize].ancestor;
         }
-        let ancestor = self.ancestors[top as usize];
-        let mut least = self.least[top as usize];
+        let Done {
+            ancestor,
+            mut least,
+        } = self.vertices[top as usize];
         while let Some(below) = self.path.pop() {
-            least = least.min(self.least[below as usize]);
-            self.least[below as usize] = least;
-            self.ancestors[below as usize] = ancestor;
+            let below = &mut self.vertices[below as usize];
+            least = least.min(below.least);
+            *below = Done { ancestor, least };
         }
         least
     }
 }
 
 /// Adds up what each node dominates; vertices come behind their dominators.
-fn retained_sizes(graph: &Graph, vertices: &[NodeIndex], dominators: &[NodeIndex]) -> Sizes {
-    let mut retained = Sizes::zero(graph.node_count());
-    for node in graph.nodes() {
-        retained.set(node, graph.self_size(node));
+fn retained_sizes(graph: &Graph, vertices: &[NodeIndex], immediate: &[u32]) -> Sizes {
+    let own = |&node: &NodeIndex| graph.self_size(node);
+    let mut of_vertices: Vec<u64> = vertices.iter().map(own).collect();
+    for vertex in (1..vertices.len()).rev() {
+        of_vertices[immediate[vertex] as usize] += of_vertices[vertex];
+    }
+    let mut retained = graph.self_sizes().clone();
+    for (&node, &size) in vertices.iter().zip(&of_vertices) {
+        retained.set(node, size);
     }
     // Nodes that the search did not reach hang below the root, one by one.
-    let mut is_reached = Bits::new(graph.node_count());
-    for &node in vertices {
-        is_reached.insert(node);
-    }
-    for &node in vertices.iter().skip(1).rev() {
-        let dominator = dominators[node as usize];
-        retained.set(dominator, retained.get(dominator) + retained.get(node));
-    }
-    for node in graph.nodes().filter(|&node| !is_reached.contains(node)) {
-        retained.set(Graph::ROOT, retained.get(Graph::ROOT) + retained.get(node));
-    }
+    retained.set(Graph::ROOT, graph.nodes().map(|node| own(&node)).sum());
     retained
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
     use crate::report::shallow::count_owned_as_own;
     use crate::snapshot::reader::sample::Sample;
     use crate::snapshot::{EdgeType, NodeType};
@@ -315,13 +328,8 @@ mod tests {
 
     #[test]
     fn a_node_retains_what_cannot_be_reached_without_it() {
-        let mut state = 1u64;
-        let mut random = |below: u32| {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            (state >> 33) as u32 % below
-        };
+        let mut numbers = Random::new(7);
+        let mut random = |end: u32| numbers.below(end as usize) as u32;
         for _ in 0..300 {
             let count = 2 + random(12);
             let mut edges: Vec<(u32, u32)> = (0..random(30))

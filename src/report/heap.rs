@@ -7,6 +7,7 @@ use super::places::Places;
 use super::retaining::RetainingEdges;
 use super::shallow::count_owned_as_own;
 use super::texts::Texts;
+use super::threads::both;
 use super::tree::Tree;
 use crate::snapshot::NodeType;
 use crate::snapshot::reader::{Graph, NodeIndex};
@@ -30,16 +31,18 @@ pub struct Heap {
 }
 
 impl Heap {
-    /// Derives everything.
+    /// Derives everything, by two threads where there are two.
     pub fn of(mut graph: Graph) -> Heap {
-        // What needs most memory for a moment comes first.
-        let texts = Texts::of(graph.strings());
         count_owned_as_own(&mut graph);
         let retaining = RetainingEdges::of(&graph);
-        let dominators = Dominators::of(&graph, &retaining);
-        let tree = Tree::of(&graph, &dominators);
+        let of_strings = || (Texts::of(graph.strings()), Places::of(&graph));
+        let of_edges = || {
+            let dominators = Dominators::of(&graph, &retaining);
+            let tree = Tree::of(&graph, &dominators);
+            (dominators, tree)
+        };
+        let ((texts, places), (dominators, tree)) = both(of_strings, of_edges);
         let paths = Paths::of(&graph, &retaining);
-        let places = Places::of(&graph);
         Heap {
             graph,
             texts,
@@ -82,6 +85,12 @@ impl Heap {
     /// Whether a node is a global object, which holds nearly everything.
     pub fn is_global(&self, node: NodeIndex) -> bool {
         self.graph.is(node, NodeType::Object) && is_global(&self.graph, node)
+    }
+
+    /// Whether a node is a context, with all built-in objects.
+    pub fn is_native_context(&self, node: NodeIndex) -> bool {
+        self.graph.is(node, NodeType::Hidden)
+            && self.graph.node_name(node) == "system / NativeContext"
     }
 
     /// Whether a node is the variables of a function.

@@ -4,7 +4,7 @@ use super::analysis::{ObjectReport, Step, object_report, path_report};
 use super::heap::Heap;
 use super::naming::{edge_text, expression};
 use super::sentence::{bytes, count};
-use super::text::{with_place, write_path};
+use super::text::{with_place, write_path, written};
 use crate::snapshot::EdgeType;
 use crate::snapshot::reader::{EdgeIndex, NodeIndex};
 use serde::Serialize;
@@ -88,21 +88,19 @@ pub fn inspect(heap: &Heap, node: NodeIndex, top: usize) -> Inspection {
 
 /// The path alone, as lines.
 pub fn path_text(inspection: &Inspection) -> String {
-    let mut text = String::new();
-    // Writing into a String cannot fail.
-    let _ =
-        write_head(&mut text, inspection).and_then(|()| write_path(&mut text, &inspection.path));
-    if inspection.path.is_empty() {
-        text.push_str("Nothing but weak references leads to it.\n");
-    }
-    text
+    written(|text| {
+        write_head(text, inspection)?;
+        write_path(text, &inspection.path)?;
+        match inspection.path.is_empty() {
+            true => writeln!(text, "Nothing but weak references leads to it."),
+            false => Ok(()),
+        }
+    })
 }
 
 /// All of it, as lines.
 pub fn text(inspection: &Inspection) -> String {
-    let mut text = String::new();
-    let _ = write_inspection(&mut text, inspection);
-    text
+    written(|text| write_inspection(text, inspection))
 }
 
 fn write_head(text: &mut String, inspection: &Inspection) -> std::fmt::Result {

@@ -3,7 +3,9 @@
 pub mod accumulation;
 pub mod analysis;
 pub mod bits;
+pub mod brief;
 pub mod classes;
+pub mod contexts;
 pub mod diff;
 pub mod dominators;
 pub mod growth;
@@ -20,5 +22,6 @@ pub mod shallow;
 pub mod suspects;
 pub mod text;
 pub mod texts;
+pub mod threads;
 pub mod tree;
 pub mod treemap;

@@ -9,6 +9,8 @@ use rustc_hash::FxHashMap;
 /// The edges that retain their target.
 pub struct RetainingEdges {
     edges: Bits,
+    /// The nodes that they lead to.
+    retained: Bits,
 }
 
 impl RetainingEdges {
@@ -36,20 +38,27 @@ impl RetainingEdges {
                     && (owned_by_page.contains(node) || !owned_by_page.contains(target)))
         };
         let mut edges = Bits::new(graph.edge_count());
+        let mut retained = Bits::new(graph.node_count());
         for node in graph.nodes() {
             for edge in graph.edges(node) {
                 if retains(node, edge) {
                     edges.insert(edge);
+                    retained.insert(graph.target(edge));
                 }
             }
         }
-        RetainingEdges { edges }
+        RetainingEdges { edges, retained }
     }
 
     /// Whether an edge retains its target.
     #[inline]
     pub fn contains(&self, edge: EdgeIndex) -> bool {
         self.edges.contains(edge)
+    }
+
+    /// Whether a node is retained by any node but itself.
+    pub fn has_retainer(&self, node: NodeIndex) -> bool {
+        self.retained.contains(node)
     }
 }
 

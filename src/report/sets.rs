@@ -1,10 +1,10 @@
 //! What all instances of a class retain together. It is not the sum of what each retains: some hold each other, and some of
 //! what they hold has no single owner among them.
 
+use super::bits::Bits;
 use super::classes::{ClassIndex, Classes};
 use super::heap::Heap;
 use crate::snapshot::reader::{Graph, NodeIndex};
-use rustc_hash::FxHashMap;
 
 /// One bit of 32 says whether a node is reached at all.
 const CLASSES_AT_ONCE: usize = 31;
@@ -16,6 +16,7 @@ pub fn sums_of_retained(heap: &Heap, classes: &Classes) -> Vec<u64> {
     let mut sums = vec![0u64; classes.len()];
     sum_outermost(
         heap,
+        classes.len(),
         |node| Some(classes.of_node(node)),
         |class, retained| {
             sums[class as usize] += retained;
@@ -24,33 +25,34 @@ pub fn sums_of_retained(heap: &Heap, classes: &Classes) -> Vec<u64> {
     sums
 }
 
-/// Gives to `add` what each node with a key retains, unless a dominator of it has the same key.
-pub fn sum_outermost<K: Copy + Eq + std::hash::Hash>(
+/// Gives to `add` what each node with a key retains, unless a dominator of it has the same key. Keys are less than `keys`.
+pub fn sum_outermost(
     heap: &Heap,
-    key_of: impl Fn(NodeIndex) -> Option<K>,
-    mut add: impl FnMut(K, u64),
+    keys: usize,
+    key_of: impl Fn(NodeIndex) -> Option<u32>,
+    mut add: impl FnMut(u32, u64),
 ) {
-    enum Visit<K> {
+    enum Visit {
         Enter(NodeIndex),
-        Leave(K),
+        Leave(u32),
     }
-    let mut open: FxHashMap<K, ()> = FxHashMap::default();
+    let mut open = Bits::new(keys);
     let mut to_visit = vec![Visit::Enter(Graph::ROOT)];
     while let Some(visit) = to_visit.pop() {
         let node = match visit {
             Visit::Leave(key) => {
-                open.remove(&key);
+                open.remove(key);
                 continue;
             }
             Visit::Enter(node) => node,
         };
         let children = heap.tree.children(node);
         if let Some(key) = key_of(node)
-            && !open.contains_key(&key)
+            && !open.contains(key)
         {
             add(key, heap.retained(node));
             if !children.is_empty() {
-                open.insert(key, ());
+                open.insert(key);
                 to_visit.push(Visit::Leave(key));
             }
         }
@@ -119,6 +121,7 @@ fn retained_by_some_sets(heap: &Heap, classes: &Classes, chosen: &[ClassIndex]) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
     use crate::snapshot::reader::sample::Sample;
     use crate::snapshot::{EdgeType, NodeType};
 
@@ -128,13 +131,8 @@ mod tests {
 
     #[test]
     fn a_class_retains_what_cannot_be_reached_without_any_of_its_instances() {
-        let mut state = 7u64;
-        let mut random = |below: u32| {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            (state >> 33) as u32 % below
-        };
+        let mut numbers = Random::new(7);
+        let mut random = |end: u32| numbers.below(end as usize) as u32;
         for _ in 0..200 {
             let count = 2 + random(14);
             let mut sample = Sample::with_root();

@@ -116,7 +116,7 @@ fn is_carrier(heap: &Heap, node: NodeIndex) -> bool {
     let graph = &heap.graph;
     match graph.node_type(node) {
         Some(NodeType::Synthetic) | None => true,
-        Some(NodeType::Hidden) => graph.node_name(node) == "system / NativeContext",
+        Some(NodeType::Hidden) => heap.is_native_context(node),
         Some(NodeType::Object) => heap.is_context(node) || heap.is_global(node),
         _ => false,
     }

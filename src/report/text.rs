@@ -1,14 +1,20 @@
 //! The analysis for a terminal.
 
 use super::analysis::{Analysis, ObjectReport, Step};
+use super::contexts::ContextReport;
 use super::sentence::{bytes, count, percent};
 use std::fmt::Write;
 
 /// The analysis as lines.
 pub fn text(analysis: &Analysis) -> String {
+    written(|text| write_analysis(text, analysis))
+}
+
+/// What a function writes.
+pub fn written(write: impl FnOnce(&mut String) -> std::fmt::Result) -> String {
     let mut text = String::new();
     // Writing into a String cannot fail.
-    let _ = write_analysis(&mut text, analysis);
+    let _ = write(&mut text);
     text
 }
 
@@ -98,6 +104,16 @@ fn write_analysis(text: &mut String, analysis: &Analysis) -> std::fmt::Result {
     }
     for package in &analysis.packages {
         writeln!(text, "{:>12} {}", bytes(package.retained), package.name)?;
+    }
+    if !analysis.contexts.is_empty() {
+        writeln!(
+            text,
+            "\nContexts beside the program's own, as node:vm makes them"
+        )?;
+    }
+    for ContextReport { object, path } in &analysis.contexts {
+        writeln!(text, "{:>12} @{}", bytes(object.retained), object.id)?;
+        write_path(text, path)?;
     }
     Ok(())
 }

@@ -14,18 +14,30 @@ pub type EdgeIndex = u32;
 /// The graph of a heap. 17 bytes a node, 9 an edge, 8 a location and as much for a string, unless its text is inflated.
 #[derive(Default)]
 pub struct Graph {
-    pub(super) node_types: Vec<Option<NodeType>>,
-    pub(super) node_names: Vec<u32>,
-    pub(super) ids: Vec<u32>,
-    pub(super) self_sizes: Sizes,
-    /// Where the edges of a node begin; one more than there are nodes.
-    pub(super) first_edges: Vec<EdgeIndex>,
-    pub(super) edge_types: Vec<EdgeType>,
-    pub(super) edge_names: Vec<u32>,
-    pub(super) edge_targets: Vec<NodeIndex>,
+    pub(super) nodes: Nodes,
+    pub(super) edges: Edges,
     pub(super) locations: Locations,
     pub(super) strings: Strings,
     pub(super) extra_native_bytes: u64,
+}
+
+/// The columns of the nodes.
+#[derive(Default)]
+pub(super) struct Nodes {
+    pub types: Vec<Option<NodeType>>,
+    pub names: Vec<u32>,
+    pub ids: Vec<u32>,
+    pub self_sizes: Sizes,
+    /// Where the edges of a node begin; one more than there are nodes.
+    pub first_edges: Vec<EdgeIndex>,
+}
+
+/// The columns of the edges.
+#[derive(Default)]
+pub(super) struct Edges {
+    pub types: Vec<EdgeType>,
+    pub names: Vec<u32>,
+    pub targets: Vec<NodeIndex>,
 }
 
 /// Where in a script something stands. Lines and columns count from 0.
@@ -69,12 +81,12 @@ impl Graph {
 
     /// The number of nodes.
     pub fn node_count(&self) -> usize {
-        self.node_types.len()
+        self.nodes.types.len()
     }
 
     /// The number of edges.
     pub fn edge_count(&self) -> usize {
-        self.edge_types.len()
+        self.edges.types.len()
     }
 
     /// All nodes.
@@ -85,7 +97,7 @@ impl Graph {
     /// What a node is; `None` if this package does not know the type.
     #[inline]
     pub fn node_type(&self, node: NodeIndex) -> Option<NodeType> {
-        self.node_types[node as usize]
+        self.nodes.types[node as usize]
     }
 
     /// Whether a node is of this type.
@@ -97,7 +109,7 @@ impl Graph {
     /// The index of a node's name in the strings.
     #[inline]
     pub fn node_name_index(&self, node: NodeIndex) -> u32 {
-        self.node_names[node as usize]
+        self.nodes.names[node as usize]
     }
 
     /// A node's name.
@@ -108,49 +120,54 @@ impl Graph {
     /// The id that people know a node by.
     #[inline]
     pub fn id(&self, node: NodeIndex) -> u32 {
-        self.ids[node as usize]
+        self.nodes.ids[node as usize]
     }
 
     /// The node of an id.
     pub fn node_of_id(&self, id: u32) -> Option<NodeIndex> {
-        let index = self.ids.iter().position(|&other| other == id)?;
+        let index = self.nodes.ids.iter().position(|&other| other == id)?;
         Some(index as u32)
     }
 
     /// Bytes of the node alone, as the file has them.
     #[inline]
     pub fn self_size(&self, node: NodeIndex) -> u64 {
-        self.self_sizes.get(node)
+        self.nodes.self_sizes.get(node)
+    }
+
+    /// Bytes of every node alone.
+    pub fn self_sizes(&self) -> &Sizes {
+        &self.nodes.self_sizes
     }
 
     /// Bytes of every node alone, for those who count them otherwise than the file.
     pub fn self_sizes_mut(&mut self) -> &mut Sizes {
-        &mut self.self_sizes
+        &mut self.nodes.self_sizes
     }
 
     /// The edges that lead from a node.
     #[inline]
     pub fn edges(&self, node: NodeIndex) -> Range<EdgeIndex> {
         let node = node as usize;
-        self.first_edges[node]..self.first_edges[node + 1]
+        self.nodes.first_edges[node]..self.nodes.first_edges[node + 1]
     }
 
     /// What an edge is.
     #[inline]
     pub fn edge_type(&self, edge: EdgeIndex) -> EdgeType {
-        self.edge_types[edge as usize]
+        self.edges.types[edge as usize]
     }
 
     /// Where an edge leads.
     #[inline]
     pub fn target(&self, edge: EdgeIndex) -> NodeIndex {
-        self.edge_targets[edge as usize]
+        self.edges.targets[edge as usize]
     }
 
     /// The index of an edge's name in the strings, or the number of its element.
     #[inline]
     pub fn edge_name_or_index(&self, edge: EdgeIndex) -> u32 {
-        self.edge_names[edge as usize]
+        self.edges.names[edge as usize]
     }
 
     /// Whether an edge has a number instead of a name.
@@ -172,7 +189,10 @@ impl Graph {
     /// The node that an edge leads from.
     pub fn source(&self, edge: EdgeIndex) -> NodeIndex {
         // Nodes without edges share their neighbour's beginning: the last node that begins at or before the edge has it.
-        self.first_edges.partition_point(|&first| first <= edge) as u32 - 1
+        self.nodes
+            .first_edges
+            .partition_point(|&first| first <= edge) as u32
+            - 1
     }
 
     /// Where the function, or the constructor of the object, stands.
@@ -193,10 +213,10 @@ impl Graph {
     /// Makes what was read of a damaged file consistent: nodes whose edges are missing have fewer.
     pub(super) fn close_gaps(&mut self) {
         let edge_count = self.edge_count() as u32;
-        for first_edge in &mut self.first_edges {
+        for first_edge in &mut self.nodes.first_edges {
             *first_edge = edge_count.min(*first_edge);
         }
-        if let Some(end) = self.first_edges.last_mut() {
+        if let Some(end) = self.nodes.first_edges.last_mut() {
             *end = edge_count;
         }
     }

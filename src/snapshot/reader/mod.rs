@@ -5,16 +5,19 @@
 //! string, and twice that at most while the columns of a compressed file grow. The text of a plain file stays mapped and
 //! takes no memory of its own; of a compressed one only the strings are kept.
 
+mod block;
 mod error;
 mod graph;
 mod header;
 mod input;
+mod masks;
 mod numbers;
 mod parse;
 #[cfg(test)]
 pub mod sample;
 mod sizes;
 mod strings;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +29,8 @@ pub use strings::Strings;
 use input::Input;
 use parse::Parser;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// What is left of a damaged file.
 pub struct Salvaged {
@@ -37,14 +42,19 @@ pub struct Salvaged {
 
 /// Reads a snapshot that must be complete and consistent.
 pub fn read(path: &Path) -> Result<Graph, ReadError> {
-    let mut parser = Parser::new(Input::open(path)?);
+    read_counted(path, Arc::default())
+}
+
+/// The same; how many bytes of the text were read is counted while it goes on.
+pub fn read_counted(path: &Path, bytes: Arc<AtomicU64>) -> Result<Graph, ReadError> {
+    let mut parser = Parser::new(Input::open(path, bytes)?);
     parser.parse()?;
     Ok(parser.graph)
 }
 
-/// Reads what there is of a snapshot. Fails only if not even one node can be read.
-pub fn salvage(path: &Path) -> Result<Salvaged, ReadError> {
-    let mut parser = Parser::new(Input::open(path)?);
+/// Reads what there is of a snapshot, and counts it. Fails only if not even one node can be read.
+pub fn salvage(path: &Path, bytes: Arc<AtomicU64>) -> Result<Salvaged, ReadError> {
+    let mut parser = Parser::new(Input::open(path, bytes)?);
     let damage = parser.parse().err();
     let mut graph = parser.graph;
     match damage {

@@ -1,21 +1,42 @@
-//! From the text to the columns, section by section in the order of the file.
+//! From the text to the columns, section by section in the order of the file. It does not know what rows mean.
+//!
+//! The edges are more than half of a file, and they refer to nodes by numbers alone. So a thread of its own begins with them
+//! while the nodes are read here, where all of the text is at hand.
 
+use super::block::{Block, ROWS};
 use super::error::{Fault, Found, ReadError, Section};
-use super::graph::{Graph, Location, is_numbered};
+use super::graph::{Edges, Graph, is_numbered};
 use super::header::{Header, MAX_COLUMNS};
 use super::input::Input;
 use super::numbers::{AfterRow, RowFault, read_row};
 use super::strings::{MAX_STRING_BYTES, Strings, length_of_escaped};
-use rustc_hash::FxHashMap;
+use super::tables::{EdgeTable, LocationTable, NodeTable, Table};
+use std::thread::JoinHandle;
 
 /// A header is a few kilobytes; more than this is something else.
 const MAX_HEADER_BYTES: usize = 1 << 20;
+/// Less text than this is read before a thread has begun.
+const WORTH_A_THREAD: usize = 4 << 20;
 
 /// Reads one snapshot; what is done so far stays in `graph` when a later part is wrong.
 pub(super) struct Parser {
     input: Input,
     pub graph: Graph,
-    pub header: Option<Header>,
+    edges_ahead: Option<EdgesAhead>,
+}
+
+/// The edges, while a thread of their own reads them.
+struct EdgesAhead {
+    /// Where their array begins.
+    start: u64,
+    thread: JoinHandle<ReadEdges>,
+}
+
+/// What could be read of the edges, and how it ended.
+struct ReadEdges {
+    edges: Edges,
+    /// Where their array ends, or why that was not reached.
+    end: Result<u64, ReadError>,
 }
 
 impl Parser {
@@ -23,13 +44,13 @@ impl Parser {
         Parser {
             input,
             graph: Graph::default(),
-            header: None,
+            edges_ahead: None,
         }
     }
 
     /// Reads all of the text.
     pub fn parse(&mut self) -> Result<(), ReadError> {
-        self.parse_header()?;
+        let header = self.parse_header()?;
         let mut done = Vec::new();
         loop {
             match self.byte(Section::Other)? {
@@ -44,9 +65,9 @@ impl Parser {
                 return self.fault(Fault::Misplaced { section });
             }
             match section {
-                Section::Nodes => self.parse_nodes()?,
-                Section::Edges => self.parse_edges()?,
-                Section::Locations => self.parse_locations()?,
+                Section::Nodes => self.parse_nodes(&header)?,
+                Section::Edges => self.parse_edges(&header)?,
+                Section::Locations => self.parse_locations(&header)?,
                 Section::Strings => self.parse_strings()?,
                 Section::Header | Section::Other => self.skip_value()?,
             }
@@ -62,7 +83,7 @@ impl Parser {
         self.check_names()
     }
 
-    fn parse_header(&mut self) -> Result<(), ReadError> {
+    fn parse_header(&mut self) -> Result<Header, ReadError> {
         for text in ["{", "\"snapshot\"", ":"] {
             self.expect_of_header(text)?;
         }
@@ -73,8 +94,7 @@ impl Parser {
             .map_err(|fault| self.content(start, fault))?;
         self.input.advance(length);
         self.graph.extra_native_bytes = header.extra_native_bytes;
-        self.header = Some(header);
-        Ok(())
+        Ok(header)
     }
 
     fn expect_of_header(&mut self, text: &str) -> Result<(), ReadError> {
@@ -150,162 +170,102 @@ impl Parser {
         Ok(section)
     }
 
-    fn parse_nodes(&mut self) -> Result<(), ReadError> {
-        let Some(header) = self.header.clone() else {
-            return self.fault(Fault::NotASnapshot);
-        };
-        let columns = header.nodes;
-        let mut graph = std::mem::take(&mut self.graph);
-        let capacity = self.capacity(header.node_count, columns.width);
-        graph.node_types.reserve_exact(capacity);
-        graph.node_names.reserve_exact(capacity);
-        graph.ids.reserve_exact(capacity);
-        graph.self_sizes.reserve_exact(capacity);
-        graph.first_edges.reserve_exact(capacity + 1);
-        let mut first_edge = 0u32;
-        let outcome = self.parse_rows(Section::Nodes, columns.width, |row| {
-            let fits = |column: &'static str, value: u64| {
-                u32::try_from(value).map_err(|_| Fault::TooLarge {
-                    section: Section::Nodes,
-                    column,
-                    value,
-                })
-            };
-            let node_type =
-                *columns
-                    .types
-                    .get(row[columns.node_type] as usize)
-                    .ok_or(Fault::Type {
-                        value: row[columns.node_type],
-                    })?;
-            let name = fits("name", row[columns.name])?;
-            let id = fits("id", row[columns.id])?;
-            let next_edge = first_edge
-                .checked_add(fits("edge_count", row[columns.edge_count])?)
-                .ok_or(Fault::TooMany {
-                    section: Section::Edges,
-                })?;
-            if graph.node_types.len() == u32::MAX as usize {
-                return Err(Fault::TooMany {
-                    section: Section::Nodes,
-                });
-            }
-            graph.node_types.push(node_type);
-            graph.node_names.push(name);
-            graph.ids.push(id);
-            graph.self_sizes.push(row[columns.self_size]);
-            graph.first_edges.push(first_edge);
-            first_edge = next_edge;
-            Ok(())
-        });
-        graph.first_edges.push(first_edge);
-        let found = graph.node_count() as u64;
-        self.graph = graph;
+    fn parse_nodes(&mut self, header: &Header) -> Result<(), ReadError> {
+        self.byte(Section::Nodes)?;
+        self.edges_ahead = self.begin_edges(header);
+        let capacity = self.capacity(header.node_count, header.nodes.width);
+        let mut table = NodeTable::new(header, capacity);
+        let outcome = self.parse_rows(&mut table);
+        self.graph.nodes = table.nodes;
+        self.graph.nodes.first_edges.push(table.next_edge);
         outcome?;
+        let found = self.graph.node_count() as u64;
         if found == 0 {
             return self.fault(Fault::Misplaced {
                 section: Section::Nodes,
             });
         }
-        self.check_count(Section::Nodes, header.node_count, found)
+        let offset = self.input.offset();
+        self.check_count(offset, Section::Nodes, header.node_count, found)
     }
 
-    fn parse_edges(&mut self) -> Result<(), ReadError> {
-        let Some(header) = self.header.clone() else {
-            return self.fault(Fault::NotASnapshot);
-        };
-        let columns = header.edges;
-        let mut graph = std::mem::take(&mut self.graph);
-        let capacity = self.capacity(header.edge_count, columns.width);
-        graph.edge_types.reserve_exact(capacity);
-        graph.edge_names.reserve_exact(capacity);
-        graph.edge_targets.reserve_exact(capacity);
-        let targets = Targets {
-            node_count: graph.node_count() as u64,
-            width: header.nodes.width as u64,
-        };
-        let outcome = self.parse_rows(Section::Edges, columns.width, |row| {
-            let edge_type = columns
-                .types
-                .get(row[columns.edge_type] as usize)
-                .copied()
-                .flatten()
-                .ok_or(Fault::Type {
-                    value: row[columns.edge_type],
-                })?;
-            let target = row[columns.to_node];
-            let node = targets.node(target).ok_or(Fault::Target { target })?;
-            let name = row[columns.name_or_index];
-            let name = u32::try_from(name).map_err(|_| Fault::TooLarge {
-                section: Section::Edges,
-                column: "name_or_index",
-                value: name,
-            })?;
-            graph.edge_types.push(edge_type);
-            graph.edge_names.push(name);
-            graph.edge_targets.push(node);
-            if graph.edge_types.len() == u32::MAX as usize {
-                return Err(Fault::TooMany {
-                    section: Section::Edges,
-                });
+    /// Lets a thread read the edges, if the nodes that come next are followed by them.
+    fn begin_edges(&self, header: &Header) -> Option<EdgesAhead> {
+        let is_alone = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+        let begin = self.input.offset();
+        let mapping = self.input.mapping()?;
+        let text = mapping.get(begin as usize..)?;
+        if text.len() < WORTH_A_THREAD || is_alone {
+            return None;
+        }
+        let end = begin + memchr::memchr(b']', text)? as u64 + 1;
+        let mut parser = Parser::new(self.input.at(end)?);
+        if parser.byte(Section::Other).ok()? != b',' {
+            return None;
+        }
+        parser.input.advance(1);
+        if parser.parse_key().ok()? != Section::Edges {
+            return None;
+        }
+        let start = parser.input.offset();
+        let header = header.clone();
+        let read = move || parser.read_edges(&header, header.node_count);
+        // Without a thread they are read in their turn.
+        let thread = std::thread::Builder::new().spawn(read).ok()?;
+        Some(EdgesAhead { start, thread })
+    }
+
+    fn parse_edges(&mut self, header: &Header) -> Result<(), ReadError> {
+        let offset = self.input.offset();
+        let read = match self.edges_ahead.take() {
+            Some(EdgesAhead { start, thread }) if start == offset => {
+                let read = thread.join();
+                read.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             }
-            Ok(())
-        });
-        let found = graph.edge_count() as u64;
-        let claimed_by_nodes = graph.first_edges.last().copied().map_or(0, u64::from);
-        self.graph = graph;
-        outcome?;
-        self.check_count(Section::Edges, header.edge_count, found)?;
-        if claimed_by_nodes != found {
-            return self.fault(Fault::EdgeSum {
-                claimed: claimed_by_nodes,
-                found,
-            });
+            _ => self.read_edges(header, self.graph.node_count() as u64),
+        };
+        if let Ok(end) = read.end
+            && end > self.input.offset()
+            && let Some(input) = self.input.at(end)
+        {
+            self.input = input;
+        }
+        self.take_edges(read, header)
+    }
+
+    fn read_edges(&mut self, header: &Header, node_count: u64) -> ReadEdges {
+        let capacity = self.capacity(header.edge_count, header.edges.width);
+        let mut table = EdgeTable::new(header, node_count, capacity);
+        let outcome = self.parse_rows(&mut table);
+        ReadEdges {
+            edges: table.edges,
+            end: outcome.map(|()| self.input.offset()),
+        }
+    }
+
+    fn take_edges(&mut self, read: ReadEdges, header: &Header) -> Result<(), ReadError> {
+        self.graph.edges = read.edges;
+        let end = read.end?;
+        let found = self.graph.edge_count() as u64;
+        self.check_count(end, Section::Edges, header.edge_count, found)?;
+        let of_nodes = self.graph.nodes.first_edges.last();
+        let claimed = of_nodes.copied().map_or(0, u64::from);
+        if claimed != found {
+            return Err(self.content(end, Fault::EdgeSum { claimed, found }));
         }
         Ok(())
     }
 
-    fn parse_locations(&mut self) -> Result<(), ReadError> {
-        let header = self.header.clone();
-        let Some((columns, nodes)) =
-            header.and_then(|header| Some((header.locations?, header.nodes)))
-        else {
+    fn parse_locations(&mut self, header: &Header) -> Result<(), ReadError> {
+        let Some(mut table) = LocationTable::new(header, self.graph.node_count() as u64) else {
             return self.skip_value();
         };
-        let targets = Targets {
-            node_count: self.graph.node_count() as u64,
-            width: nodes.width as u64,
-        };
-        let mut locations = std::mem::take(&mut self.graph.locations);
-        let mut known: FxHashMap<Location, u32> = FxHashMap::default();
-        let outcome = self.parse_rows(Section::Locations, columns.width, |row| {
-            let fits = |column: &'static str, value: u64| {
-                u32::try_from(value).map_err(|_| Fault::TooLarge {
-                    section: Section::Locations,
-                    column,
-                    value,
-                })
-            };
-            let target = row[columns.object_index];
-            let node = targets
-                .node(target)
-                .ok_or(Fault::LocationTarget { target })?;
-            let location = Location {
-                script_id: fits("script_id", row[columns.script_id])?,
-                line: fits("line", row[columns.line])?,
-                column: fits("column", row[columns.column])?,
-            };
-            let place = *known.entry(location).or_insert_with(|| {
-                locations.places.push(location);
-                locations.places.len() as u32 - 1
-            });
-            locations.rows.push((node, place));
-            Ok(())
-        });
-        if !locations.rows.is_sorted_by_key(|&(node, _)| node) {
-            locations.rows.sort_by_key(|&(node, _)| node);
+        let outcome = self.parse_rows(&mut table);
+        self.graph.locations = table.locations;
+        let rows = &mut self.graph.locations.rows;
+        if !rows.is_sorted_by_key(|&(node, _)| node) {
+            rows.sort_by_key(|&(node, _)| node);
         }
-        self.graph.locations = locations;
         outcome
     }
 
@@ -323,6 +283,8 @@ impl Parser {
             return Ok(());
         }
         loop {
+            let read = strings.push_plain(self.input.rest(), self.input.offset());
+            self.input.advance(read);
             match self.byte(Section::Strings)? {
                 b'"' => self.input.advance(1),
                 byte => return self.unexpected("a string", byte, Section::Strings),
@@ -347,36 +309,23 @@ impl Parser {
         }
     }
 
-    /// Gives each row of an array of numbers to `take`.
-    fn parse_rows(
-        &mut self,
-        section: Section,
-        width: usize,
-        mut take: impl FnMut(&[u64]) -> Result<(), Fault>,
-    ) -> Result<(), ReadError> {
-        self.open_array(section)?;
-        if self.byte(section)? == b']' {
+    /// Reads an array of numbers into a table.
+    fn parse_rows<T: Table>(&mut self, table: &mut T) -> Result<(), ReadError> {
+        self.open_array(T::SECTION)?;
+        if self.byte(T::SECTION)? == b']' {
             self.input.advance(1);
             return Ok(());
         }
-        let mut cells = [0u64; MAX_COLUMNS];
-        let row = &mut cells[..width];
+        let mut block = Block::new(table.width());
         loop {
             let text = self.input.rest();
             let mut position = 0;
             let stop = loop {
-                match read_row(&text[position..], section, row) {
-                    Ok((after, length)) => {
-                        if let Err(fault) = take(row) {
-                            break Stop::Fault(0, fault);
-                        }
-                        position += length;
-                        if after == AfterRow::Bracket {
-                            break Stop::End;
-                        }
-                    }
-                    Err(RowFault::Incomplete) => break Stop::Incomplete,
-                    Err(RowFault::Wrong(within, fault)) => break Stop::Fault(within, fault),
+                let read = block.read(&text[position..]);
+                if block.rows() > 0 && table.take_block(&block) {
+                    position += read;
+                } else if let Some(stop) = take_rows(text, &mut position, table) {
+                    break stop;
                 }
             };
             self.input.advance(position);
@@ -388,7 +337,7 @@ impl Parser {
                 Stop::Incomplete => {
                     // A row without an end is a number without one: nothing that a file can make worth keeping.
                     if !self.input.see_more()? || self.input.rest().len() > MAX_STRING_BYTES {
-                        return self.cut_off(section);
+                        return self.cut_off(T::SECTION);
                     }
                 }
             }
@@ -442,8 +391,9 @@ impl Parser {
     /// Every name must be in the table of strings.
     fn check_names(&self) -> Result<(), ReadError> {
         let count = self.graph.strings.len() as u64;
-        let of_nodes = self.graph.node_names.iter();
-        let of_edges = self.graph.edge_types.iter().zip(&self.graph.edge_names);
+        let edges = &self.graph.edges;
+        let of_nodes = self.graph.nodes.names.iter();
+        let of_edges = edges.types.iter().zip(&edges.names);
         let of_edges = of_edges
             .filter(|&(&edge_type, _)| !is_numbered(edge_type))
             .map(|(_, name)| name);
@@ -453,22 +403,28 @@ impl Parser {
         }
     }
 
-    fn check_count(&self, section: Section, claimed: u64, found: u64) -> Result<(), ReadError> {
+    fn check_count(
+        &self,
+        offset: u64,
+        section: Section,
+        claimed: u64,
+        found: u64,
+    ) -> Result<(), ReadError> {
         if claimed == found {
-            Ok(())
-        } else {
-            self.fault(Fault::Count {
-                section,
-                claimed,
-                found,
-            })
+            return Ok(());
         }
+        let fault = Fault::Count {
+            section,
+            claimed,
+            found,
+        };
+        Err(self.content(offset, fault))
     }
 
-    /// How many rows to make room for: not more than the text that can be seen has room for.
+    /// How many rows to make room for: not more than the text that is known of has room for.
     fn capacity(&self, claimed: u64, width: usize) -> usize {
-        let most = self.input.rest().len() / (2 * width.max(1));
-        usize::try_from(claimed).map_or(most, |claimed| claimed.min(most))
+        let most = self.input.known_length() / (2 * width.max(1) as u64);
+        usize::try_from(claimed.min(most)).unwrap_or_default()
     }
 
     fn open_array(&mut self, section: Section) -> Result<(), ReadError> {
@@ -569,21 +525,22 @@ enum Stop {
     Fault(usize, Fault),
 }
 
-/// Turns the file's references to nodes into their indexes.
-struct Targets {
-    node_count: u64,
-    width: u64,
-}
-
-impl Targets {
-    #[inline]
-    fn node(&self, reference: u64) -> Option<u32> {
-        // Divisions by a constant are several times faster, and V8's files have 6 or 7 columns.
-        let (node, rest) = match self.width {
-            6 => (reference / 6, reference % 6),
-            7 => (reference / 7, reference % 7),
-            width => (reference / width, reference % width),
-        };
-        (rest == 0 && node < self.node_count).then_some(node as u32)
+/// Takes as many rows as a block has, one by one, unless something ends them.
+fn take_rows(text: &[u8], position: &mut usize, table: &mut impl Table) -> Option<Stop> {
+    fn take<T: Table>(text: &[u8], position: &mut usize, table: &mut T) -> Option<Stop> {
+        let mut cells = [0; MAX_COLUMNS];
+        let row = &mut cells[..table.width()];
+        match read_row(&text[*position..], T::SECTION, row) {
+            Ok((after, length)) => {
+                if let Err(fault) = table.take_row(row) {
+                    return Some(Stop::Fault(0, fault));
+                }
+                *position += length;
+                (after == AfterRow::Bracket).then_some(Stop::End)
+            }
+            Err(RowFault::Incomplete) => Some(Stop::Incomplete),
+            Err(RowFault::Wrong(within, fault)) => Some(Stop::Fault(within, fault)),
+        }
     }
+    (0..ROWS).find_map(|_| take(text, position, table))
 }

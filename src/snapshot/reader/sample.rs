@@ -58,23 +58,23 @@ impl Sample {
         edges.sort_by_key(|edge| edge.0);
         let mut edges = edges.into_iter().peekable();
         for (index, (node_type, name, self_size)) in self.nodes.iter().enumerate() {
-            graph.first_edges.push(graph.edge_types.len() as u32);
-            graph.node_types.push(Some(*node_type));
-            graph.node_names.push(index_of(&mut texts, name));
-            graph.ids.push(2 * index as u32 + 1);
-            graph.self_sizes.push(*self_size);
+            graph.nodes.first_edges.push(graph.edges.types.len() as u32);
+            graph.nodes.types.push(Some(*node_type));
+            graph.nodes.names.push(index_of(&mut texts, name));
+            graph.nodes.ids.push(2 * index as u32 + 1);
+            graph.nodes.self_sizes.push(*self_size);
             while let Some((_, edge_type, name, to)) =
                 edges.next_if(|edge| edge.0 as usize == index)
             {
-                graph.edge_types.push(*edge_type);
-                graph.edge_targets.push(*to);
+                graph.edges.types.push(*edge_type);
+                graph.edges.targets.push(*to);
                 let number = name.parse().ok();
                 let number = number.filter(|_| super::graph::is_numbered(*edge_type));
                 let name = number.unwrap_or_else(|| index_of(&mut texts, name));
-                graph.edge_names.push(name);
+                graph.edges.names.push(name);
             }
         }
-        graph.first_edges.push(graph.edge_types.len() as u32);
+        graph.nodes.first_edges.push(graph.edges.types.len() as u32);
         for (node, location) in &self.locations {
             let place = graph.locations.places.len() as u32;
             graph.locations.places.push(*location);

@@ -30,6 +30,11 @@ impl Sizes {
         self.set(self.small.len() as u32 - 1, size);
     }
 
+    /// Adds sizes of less than 4 GB.
+    pub(super) fn extend(&mut self, sizes: &[u32]) {
+        self.small.extend_from_slice(sizes);
+    }
+
     /// The size of a node.
     #[inline]
     pub fn get(&self, node: NodeIndex) -> u64 {

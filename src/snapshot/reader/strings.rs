@@ -1,5 +1,6 @@
 //! The table of strings: offsets into the text, decoded when asked for.
 
+use super::masks::{CHUNK, equal};
 use memchr::memchr2;
 use memmap2::Mmap;
 use std::borrow::Cow;
@@ -12,8 +13,31 @@ pub const MAX_STRING_BYTES: usize = 1 << 30;
 #[derive(Default)]
 pub struct Strings {
     text: Text,
-    /// Where in the text each string begins, behind its quote.
-    starts: Vec<u64>,
+    spans: Vec<Span>,
+}
+
+/// Where in the text a string begins, behind its quote, and above that its length if it is shorter than a megabyte.
+#[derive(Clone, Copy)]
+struct Span(u64);
+
+impl Span {
+    /// No file is larger than 16 TB.
+    const BITS_OF_START: u32 = 44;
+    const UNKNOWN_LENGTH: u64 = u64::MAX >> Self::BITS_OF_START;
+
+    fn new(start: u64, length: usize) -> Span {
+        let length = Self::UNKNOWN_LENGTH.min(length as u64);
+        Span(start & (u64::MAX >> (64 - Self::BITS_OF_START)) | length << Self::BITS_OF_START)
+    }
+
+    fn start(self) -> usize {
+        (self.0 & (u64::MAX >> (64 - Self::BITS_OF_START))) as usize
+    }
+
+    fn length(self) -> Option<usize> {
+        let length = self.0 >> Self::BITS_OF_START;
+        (length != Self::UNKNOWN_LENGTH).then_some(length as usize)
+    }
 }
 
 #[derive(Default)]
@@ -29,7 +53,7 @@ impl Strings {
     pub fn new(mapping: Option<Arc<Mmap>>) -> Strings {
         Strings {
             text: mapping.map_or_else(|| Text::Owned(Vec::new()), Text::Mapped),
-            starts: Vec::new(),
+            spans: Vec::new(),
         }
     }
 
@@ -44,17 +68,67 @@ impl Strings {
             }
             Text::Mapped(_) | Text::Absent => offset,
         };
-        self.starts.push(start);
+        self.spans.push(Span::new(start, escaped.len()));
+    }
+
+    /// Adds the strings that `text` begins with, as long as they are as V8 writes them: without a backslash, and with a comma
+    /// and a line end at most between them. Gives the number of bytes before the quote of the next one.
+    pub fn push_plain(&mut self, text: &[u8], offset: u64) -> usize {
+        if text.first() != Some(&b'"') {
+            return 0;
+        }
+        let (mut open, mut close) = (Some(0), 0);
+        let mut read = 0;
+        let (chunks, _) = text.as_chunks::<CHUNK>();
+        for (index, chunk) in chunks.iter().enumerate() {
+            if equal(chunk, b'\\') != 0 {
+                break;
+            }
+            let mut quotes = equal(chunk, b'"');
+            if index == 0 {
+                quotes &= !1;
+            }
+            while quotes != 0 {
+                let quote = CHUNK * index + quotes.trailing_zeros() as usize;
+                quotes &= quotes - 1;
+                open = match open {
+                    Some(open) => {
+                        self.push(&text[open + 1..quote], offset + open as u64 + 1);
+                        close = quote;
+                        None
+                    }
+                    None if matches!(&text[close + 1..quote], b"," | b",\n") => {
+                        read = quote;
+                        Some(quote)
+                    }
+                    None => {
+                        self.pop();
+                        return read;
+                    }
+                };
+            }
+        }
+        // What is behind the last string is not known to be a comma.
+        if open.is_none() {
+            self.pop();
+        }
+        read
+    }
+
+    fn pop(&mut self) {
+        if let (Some(span), Text::Owned(text)) = (self.spans.pop(), &mut self.text) {
+            text.truncate(span.start());
+        }
     }
 
     /// The number of strings.
     pub fn len(&self) -> usize {
-        self.starts.len()
+        self.spans.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.starts.is_empty()
+        self.spans.is_empty()
     }
 
     /// A string as the file writes it, without its quotes; empty if there is no such string.
@@ -64,13 +138,14 @@ impl Strings {
             Text::Mapped(mapping) => mapping,
             Text::Owned(text) => text,
         };
-        let string = self
-            .starts
-            .get(index as usize)
-            .and_then(|&start| text.get(start as usize..))
-            .unwrap_or_default();
-        let length = length_of_escaped(string).unwrap_or(string.len());
-        &string[..length]
+        let Some(&span) = self.spans.get(index as usize) else {
+            return &[];
+        };
+        let string = text.get(span.start()..).unwrap_or_default();
+        let length = span.length().or_else(|| length_of_escaped(string));
+        string
+            .get(..length.unwrap_or(string.len()))
+            .unwrap_or(string)
     }
 
     /// A string. Half a surrogate pair becomes U+FFFD, as does what is no UTF-8.
@@ -178,6 +253,33 @@ mod tests {
         assert_eq!(length_of_escaped(br#"a\"b\\"c"#), Some(6));
         assert_eq!(length_of_escaped(br#"a\"#), None);
         assert_eq!(length_of_escaped(b"abc"), None);
+    }
+
+    #[test]
+    fn plain_strings_are_read_up_to_the_first_that_is_not() {
+        let strings: Vec<String> = (0..100).map(|length| "x".repeat(length % 70)).collect();
+        for separator in ["\",\"", "\",\n\""] {
+            let plain = format!("\"{}{separator}", strings.join(separator));
+            for rest in ["a\\\"b\",\"c\"]}", "last\"]}", "last\" ,\"c\"]}"] {
+                let text = format!("{plain}{rest}");
+                let mut table = Strings::new(None);
+                let read = table.push_plain(text.as_bytes(), 0);
+                assert!(read + 4 * CHUNK >= plain.len() && read < plain.len());
+                assert_eq!(text.as_bytes()[read], b'"');
+                let found = (0..table.len()).map(|index| table.get(index as u32));
+                assert!(found.eq(strings[..table.len()].iter().map(String::as_str)));
+                assert_eq!(text[..read].matches('"').count(), 2 * table.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_string_that_is_longer_than_a_span_can_tell_is_searched() {
+        let long = "x".repeat(3 << 20);
+        let mut strings = Strings::new(None);
+        strings.push(long.as_bytes(), 0);
+        strings.push(b"y", 0);
+        assert_eq!(strings.get(0), long.as_str());
     }
 
     #[test]

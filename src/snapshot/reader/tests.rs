@@ -1,8 +1,10 @@
 use super::*;
+use crate::random::Random;
 use crate::snapshot::writer::{Node, SnapshotWriter};
 use crate::snapshot::{EdgeType, Format, NodeType};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 const FORMATS: [Format; 4] = [
     Format::WITH_TRACE_NODE_ID,
@@ -288,7 +290,8 @@ fn what_is_left_of_a_cut_file_can_be_salvaged() {
     let strings = memchr::memmem::find(&file, b"\"cache\"").unwrap();
     let edges = memchr::memmem::find(&file, b"3,4,12").unwrap();
     for (length, edge_count, name) in [(strings, 4, "Map"), (edges, 2, "")] {
-        let Salvaged { graph, damage } = salvage(&TemporaryFile::new(&file[..length]).0).unwrap();
+        let Salvaged { graph, damage } =
+            salvage(&TemporaryFile::new(&file[..length]).0, Arc::default()).unwrap();
         assert!(damage.is_some());
         assert_eq!((graph.node_count(), graph.edge_count()), (3, edge_count));
         assert_eq!(graph.edges(2).end, edge_count as u32);
@@ -298,20 +301,15 @@ fn what_is_left_of_a_cut_file_can_be_salvaged() {
 
 #[test]
 fn nothing_can_be_salvaged_without_a_node() {
-    assert!(salvage(&TemporaryFile::new(b"{\"snapshot\":{").0).is_err());
+    assert!(salvage(&TemporaryFile::new(b"{\"snapshot\":{").0, Arc::default()).is_err());
 }
 
 #[test]
 fn no_damage_makes_the_reader_panic() {
     let file = small_snapshot(Format::WITHOUT_TRACE_NODE_ID);
     let target = TemporaryFile::new(&file);
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below as u64) as usize
-    };
+    let mut numbers = Random::new(9);
+    let mut random = |end: usize| numbers.below(end);
     for _ in 0..2_000 {
         let mut damaged = file.clone();
         for _ in 0..=random(3) {
@@ -324,7 +322,7 @@ fn no_damage_makes_the_reader_panic() {
             }
         }
         std::fs::write(&target.0, &damaged).unwrap();
-        if let Ok(Salvaged { graph, .. }) = salvage(&target.0) {
+        if let Ok(Salvaged { graph, .. }) = salvage(&target.0, Arc::default()) {
             for node in graph.nodes() {
                 let _ = (graph.node_name(node), graph.location(node));
                 for edge in graph.edges(node) {

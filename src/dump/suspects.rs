@@ -1,0 +1,149 @@
+//! `<name>.suspects.json`: what probably leaked, found right after a dump by this executable's command `suspects`.
+//!
+//! It is a process of its own, so that neither its memory nor its time can take anything from the dump: it is ended when its
+//! time is over or the control group has no room for it. What it finds means nothing here.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::headroom::{Headroom, INTERVAL};
+use super::place::Place;
+use super::sink::Written;
+use super::temporary::TemporaryFile;
+use super::{Error, preflight};
+use crate::message::megabytes;
+use crate::request::SUSPECTS_COMMAND;
+
+/// How long it may look. A heap of a gigabyte takes about that.
+pub const LONGEST: Duration = Duration::from_secs(10);
+/// What it has beyond that to tell what it knows, and to end.
+const TO_END: Duration = Duration::from_secs(1);
+
+/// Why there is no file.
+#[derive(Debug, thiserror::Error)]
+pub enum NoSuspects {
+    /// The analysis could use up what is left of the memory.
+    #[error("that takes about {} MB and {} MB are left; run it elsewhere", megabytes(*needed), megabytes(*left))]
+    Memory {
+        /// What it needs, in bytes.
+        needed: u64,
+        /// What there is, in bytes.
+        left: u64,
+    },
+    /// The memory ran short meanwhile.
+    #[error("{0}")]
+    Room(#[from] preflight::NoRoom),
+    /// The time was over.
+    #[error("that takes more than {} s", LONGEST.as_secs())]
+    Time,
+    /// The program cannot be run.
+    #[error("the program for it cannot be run ({0})")]
+    Start(#[from] io::Error),
+    /// The program failed; it has told why.
+    #[error("the program for it ended with {0}")]
+    Failed(ExitStatus),
+    /// The file cannot be written.
+    #[error("{0}")]
+    File(#[from] Error),
+    /// A file of that name is there.
+    #[error("{} is there already", .0.display())]
+    Taken(PathBuf),
+}
+
+/// Finds the suspects of a complete snapshot until `deadline` or for [`LONGEST`], has them told on standard error, and
+/// returns the file that holds them.
+///
+/// # Errors
+/// [`NoSuspects`]; the dump is as it was then.
+pub fn find(
+    place: &Place,
+    snapshot: &Written,
+    headroom: &mut Headroom,
+    deadline: Instant,
+) -> Result<PathBuf, NoSuspects> {
+    check_memory(snapshot, headroom)?;
+    let name = place.suspects();
+    let (mut temporary, file) = TemporaryFile::create(&place.folder, &name)?;
+    let deadline = deadline.min(Instant::now() + LONGEST);
+    let seconds = deadline.saturating_duration_since(Instant::now());
+    let mut child = start(&snapshot.file, &file, seconds)?;
+    let outcome = wait(&mut child, headroom, deadline + TO_END);
+    if outcome.is_err() {
+        // It may have ended by itself, which is as good.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    let status = outcome?;
+    match status.code() {
+        Some(0) => {}
+        Some(TIME_IS_OVER) => return Err(NoSuspects::Time),
+        _ => return Err(NoSuspects::Failed(status)),
+    }
+    file.sync_all()?;
+    match temporary.move_to(&name)? {
+        true => Ok(place.path_of(&name)),
+        false => Err(NoSuspects::Taken(place.path_of(&name))),
+    }
+}
+
+/// The exit code that says so; sysexits(3) has it for what may succeed later.
+pub const TIME_IS_OVER: i32 = 75;
+
+/// Measured from 15 MB to 2.4 GB: 1.2 times the snapshot at most; compressed ones need their strings beside that.
+fn check_memory(snapshot: &Written, headroom: &Headroom) -> Result<(), NoSuspects> {
+    let needed = snapshot.snapshot_bytes + snapshot.snapshot_bytes / 2;
+    let (left, has_room) = match (headroom.now(), available_to_all()) {
+        (Some(memory), available) if available.is_none_or(|bytes| memory.headroom() <= bytes) => {
+            (memory.headroom(), memory.has_room_for(needed))
+        }
+        (_, Some(available)) => (available, available >= needed),
+        (_, None) => return Ok(()),
+    };
+    match has_room {
+        true => Ok(()),
+        false => Err(NoSuspects::Memory { needed, left }),
+    }
+}
+
+/// What the system could give to a new process without swapping, in bytes.
+fn available_to_all() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        use procfs::{Current, Meminfo};
+        Meminfo::current().ok()?.mem_available
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
+fn start(snapshot: &Path, output: &File, seconds: Duration) -> io::Result<Child> {
+    Command::new(std::env::current_exe()?)
+        .arg(SUSPECTS_COMMAND)
+        .arg(snapshot)
+        .arg(seconds.as_millis().to_string())
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(Stdio::inherit())
+        .spawn()
+}
+
+fn wait(
+    child: &mut Child,
+    headroom: &mut Headroom,
+    deadline: Instant,
+) -> Result<ExitStatus, NoSuspects> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        headroom.check()?;
+        if Instant::now() >= deadline {
+            return Err(NoSuspects::Time);
+        }
+        thread::sleep(INTERVAL);
+    }
+}
