@@ -172,7 +172,8 @@ declare namespace watchHeap {
    */
   interface OomHeapdump extends EventEmitter<Events> {
     /**
-     * Takes a heap snapshot of this thread now, while the program runs on. Resolves to its path.
+     * Takes a heap snapshot of this thread now, while the program runs on. Resolves to its path as soon as the file is
+     * complete; the program of the option `exec` may still be at work then.
      * Rejects while a CPU profile is recorded or another snapshot is made.
      * @param path `.heapsnapshot` is added if missing. Default: the option `name`.
      */

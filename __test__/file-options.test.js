@@ -8,7 +8,7 @@ const { before, test } = require("node:test");
 const zlib = require("node:zlib");
 const { temporaryDirectory } = require("./support/program");
 const { buildReader, readSummary, readWithDevTools, readWithHeapParser, snapshotsIn } = require("./support/snapshot");
-const { dieWatched, dumpWatched, printed, runWatched } = require("./support/watched");
+const { dieWatched, dumpWatched, leakForever, printed, runWatched } = require("./support/watched");
 
 before(buildReader);
 
@@ -75,20 +75,58 @@ test("exec runs a program without a shell, with the paths, when the snapshot is 
   assert.match(finished.stderr, /cp of the option exec ended with exit code 0/);
 });
 
-test("the exit code of the program is reported, and the path of the dump only when it has ended", async (context) => {
+/** Runs until the file `go` is there, and leaves a word. */
+const waitForGo = ["sh", "-c", "until test -e go; do sleep 0.05; done; echo over > log; exit 3"];
+
+test("the path of a dump is known when the file is complete, whatever the program does, and its exit code is told", async (context) => {
   const directory = temporaryDirectory(context);
-  const words = ["sh", "-c", "sleep 0.5; echo over >> log; exit 3"];
   const script = `
-    const instance = watch(${JSON.stringify({ method: "native", threshold: false, exec: words })})
-    instance.createHeapSnapshot("mine").then(() => {
-      console.log(JSON.stringify(require("node:fs").readFileSync("log", "utf8")))
-      process.exit()
+    const fs = require("node:fs")
+    const instance = watch(${JSON.stringify({ method: "native", threshold: false, exec: waitForGo })})
+    instance.createHeapSnapshot("mine").then((file) => {
+      console.log(JSON.stringify([fs.existsSync(file), fs.existsSync("log")]))
+      fs.writeFileSync("go", "")
     })`;
   const finished = await runWatched(script, { cwd: directory });
-  assert.equal(printed(finished), "over\n");
+  assert.deepEqual(printed(finished), [true, false]);
   assert.match(finished.stderr, /sh of the option exec ended with exit code 3/);
   assert.equal(readSummary(directory, "mine").exec.exitCode, 3);
 });
+
+test("while the program runs, the event and the status have the dump already", async (context) => {
+  const directory = temporaryDirectory(context);
+  const script = `
+    const fs = require("node:fs")
+    const instance = watch(${JSON.stringify({ method: "native", threshold: 1, name: "mine", exec: waitForGo })})
+    instance.on("dump", ({ path }) => {
+      console.log(JSON.stringify([path, instance.status().dumps, fs.existsSync("log")]))
+      fs.writeFileSync("go", "")
+      clearInterval(timer)
+    })
+    const timer = setInterval(() => {}, 1000)
+    gc()`;
+  const finished = await runWatched(script, { cwd: directory, flags: ["--max-old-space-size=60", "--expose-gc"] });
+  const file = path.join(directory, "mine.heapsnapshot");
+  assert.deepEqual(printed(finished), [file, [file], false]);
+});
+
+for (const [death, script, flags] of [
+  ["at once", "%FatalProcessOutOfMemoryInvalidArrayLength()", ["--max-old-space-size=60", "--allow-natives-syntax"]],
+  ["of a leak", leakForever, ["--max-old-space-size=30"]],
+]) {
+  test(`a process that dies ${death} is held until the program of an earlier dump has ended`, async (context) => {
+    const directory = temporaryDirectory(context);
+    const options = { method: "native", threshold: 1, exec: ["sleep", "2"] };
+    const finished = await runWatched(
+      `watch(${JSON.stringify(options)}).on("dump", () => { ${script} }); setInterval(() => {}, 1000); gc()`,
+      { cwd: directory, flags: ["--expose-gc", ...flags] },
+    );
+    assert.equal(finished.signal, "SIGABRT", finished.stderr);
+    assert.equal(snapshotsIn(directory).length, 1);
+    const [ended, died] = ["ended with exit code 0", "FATAL ERROR"].map((word) => finished.stderr.indexOf(word));
+    assert.ok(ended >= 0 && ended < died, finished.stderr);
+  });
+}
 
 test("a program that runs longer than the timeout is ended and the snapshot stays", async (context) => {
   const directory = temporaryDirectory(context);

@@ -7,7 +7,7 @@ const path = require("node:path");
 const { before, test } = require("node:test");
 const { majors, node } = require("./support/node-versions");
 const { ending, temporaryDirectory } = require("./support/program");
-const { buildReader, readWithHeapParser } = require("./support/snapshot");
+const { buildReader, readSummary, readWithHeapParser } = require("./support/snapshot");
 const { ourLines, printed, runWatched } = require("./support/watched");
 
 before(buildReader);
@@ -59,7 +59,7 @@ for (const major of majors) {
     assert.ok((await readWithHeapParser(path.join(directory, "mine.heapsnapshot"))).selfSize > 40e6);
   });
 
-  test(`on Node ${major} createHeapSnapshot takes the inspector where the reader fails`, async (context) => {
+  test(`on Node ${major} createHeapSnapshot takes the inspector where the reader fails, and the file has the name that was wanted`, async (context) => {
     const directory = temporaryDirectory(context);
     const script = `
       const { frozenChildrenOf } = ${processes}
@@ -69,9 +69,10 @@ for (const major of majors) {
       for (const { id } of frozenChildrenOf(process.pid)) process.kill(id, 'SIGSEGV')
       dump.then((file) => { console.log(JSON.stringify({ file })); process.exit() })`;
     const finished = await runWatched(script, { node: node(major).path, cwd: directory, flags: ["--inspect=0"] });
-    // The first try has left its summary, so the second gets a number.
-    const file = path.join(directory, "mine-1.heapsnapshot");
+    const file = path.join(directory, "mine.heapsnapshot");
     assert.deepEqual(printed(finished), { file });
+    assert.deepEqual(fs.readdirSync(directory).sort(), ["mine.heapsnapshot", "mine.summary.json"]);
+    assert.equal(readSummary(directory, "mine").snapshot.state, "complete");
     const lines = ourLines(finished);
     assert.equal(lines.length, 3, finished.stderr);
     assert.match(lines[0], /crashed with signal 11/);

@@ -4,7 +4,7 @@
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const { test } = require("node:test");
-const { temporaryDirectory } = require("./support/program");
+const { ending, temporaryDirectory } = require("./support/program");
 const { printed, runWatched } = require("./support/watched");
 
 const armed = 'const instance = watch({ threshold: false, method: "native", signal: "SIGUSR2", name: "mine" });';
@@ -33,6 +33,34 @@ test("a program that ceases to listen leaves the signal to the module", async (c
   const script = `${armed} ${listen} process.off('SIGUSR2', listener); ${send} ${report}`;
   const finished = await runWatched(script, { cwd: temporaryDirectory(context) });
   assert.deepEqual(printed(finished), { heard: 0, dumps: 1 });
+});
+
+test("after stop() the signal ends a program that does not listen to it", async (context) => {
+  const directory = temporaryDirectory(context);
+  const script = `${armed} instance.stop(); ${send} setTimeout(() => {}, 10_000)`;
+  const finished = await runWatched(script, { cwd: directory });
+  assert.equal(finished.signal, "SIGUSR2", ending(finished));
+  assert.deepEqual(fs.readdirSync(directory), []);
+});
+
+for (const [when, script] of [
+  ["before", `${listen} ${armed}`],
+  ["after", `${armed} ${listen}`],
+]) {
+  test(`after stop() a program that listens since ${when} the module was armed goes on hearing the signal`, async (context) => {
+    const directory = temporaryDirectory(context);
+    const hear = "setTimeout(() => { console.log(JSON.stringify(heard)); process.exit() }, 300)";
+    const finished = await runWatched(`${script} instance.stop(); ${send} ${hear}`, { cwd: directory });
+    assert.equal(printed(finished), 1);
+    assert.deepEqual(fs.readdirSync(directory), []);
+  });
+}
+
+test("a module that watches anew answers the signal anew", async (context) => {
+  const again = `instance.stop(); const instances = [instance]; ${armed.replace("const instance", "instances[0]")}`;
+  const script = `${armed} ${listen} ${again} ${send} ${report.replaceAll("instance.", "instances[0].")}`;
+  const finished = await runWatched(script, { cwd: temporaryDirectory(context) });
+  assert.deepEqual(printed(finished), { heard: 1, dumps: 1 });
 });
 
 test("each signal is answered, however often", async (context) => {

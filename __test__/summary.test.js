@@ -30,6 +30,72 @@ for (const major of majors) {
   });
 }
 
+const functions = (stack) => stack.map((call) => call.replace(/ \(.*/, ""));
+
+for (const major of majors) {
+  test(`on Node ${major} the summary has the JavaScript stack, also where native code lies between its frames`, async (context) => {
+    const directory = temporaryDirectory(context);
+    const script = `const instance = watch({ method: "native", threshold: false });
+      function ask() { return instance.createHeapSnapshot("mine") }
+      class Service { constructor() { this.dump = ask() } }
+      function inSort() { return new Service() }
+      [2, 1].sort(() => (inSort(), 0))`;
+    await runWatched(script, { node: node(major).path, cwd: directory });
+    const { jsStack } = readSummary(directory, "mine").heap;
+    const calls = functions(jsStack);
+    const from = calls.indexOf("ask");
+    const expected = ["ask", "Service", "inSort", "<anonymous>", "sort"];
+    assert.deepEqual(calls.slice(from, from + expected.length), expected, jsStack.join("\n"));
+    assert.equal(jsStack[from], "ask ([eval]:2:19)");
+    assert.equal(jsStack[from + 4], "sort (native)");
+    assert.ok(
+      jsStack.slice(from).every((call) => !call.includes("heap-watch.js")),
+      jsStack.join("\n"),
+    );
+  });
+
+  for (const [death, flags, leak] of [
+    ["near the limit", ["--max-old-space-size=30"], "for (;;) chain = { chain, numbers: new Array(64).fill(1) }"],
+    ["at once", ["--allow-natives-syntax"], "%FatalProcessOutOfMemoryInvalidArrayLength()"],
+  ]) {
+    test(`on Node ${major} a death ${death} tells whose call it was, in the file and on standard error`, async (context) => {
+      const directory = temporaryDirectory(context);
+      const script = `watch(${JSON.stringify(native)}); let chain
+        function leak() { ${leak} }
+        function onTimer() { leak() }
+        setTimeout(onTimer)`;
+      const finished = await runWatched(script, { node: node(major).path, cwd: directory, flags });
+      const { jsStack } = readSummary(directory, "mine").heap;
+      assert.deepEqual(functions(jsStack).slice(0, 3), ["leak", "onTimer", "listOnTimeout"], jsStack.join("\n"));
+      assert.equal(jsStack[0], "leak ([eval]:2:22)");
+      assert.ok(
+        summaryLines(finished).some((line) => line.includes("JavaScript was in leak ([eval]:2:22), called by onTimer")),
+        finished.stderr,
+      );
+    });
+  }
+}
+
+test("a summary that no JavaScript asked for has no stack", async (context) => {
+  const directory = temporaryDirectory(context);
+  const script = `
+    const instance = watch({ threshold: false, method: "native", signal: "SIGUSR2", name: "mine" })
+    instance.on("dump", () => process.exit())
+    setInterval(() => {}, 1000)
+    setTimeout(() => require("node:child_process").spawn("kill", ["-USR2", String(process.pid)]), 100)`;
+  await runWatched(script, { cwd: directory });
+  assert.deepEqual(readSummary(directory, "mine").heap.jsStack, []);
+});
+
+test("the summary has the memory of array buffers", async (context) => {
+  const directory = temporaryDirectory(context);
+  const script = `globalThis.buffers = Array.from({ length: 5 }, () => new ArrayBuffer(1 << 20));
+    watch({ method: "native", threshold: false }).createHeapSnapshot("mine")`;
+  await runWatched(script, { cwd: directory });
+  const { dump, heap } = readSummary(directory, "mine");
+  assert.ok(heap.arrayBuffers >= 5 << 20 && heap.arrayBuffers <= dump.external, JSON.stringify({ dump, heap }));
+});
+
 test("ten lines on standard error tell the summary where disks do not last", async (context) => {
   const finished = await dieWatched(native, { cwd: temporaryDirectory(context), flags: [] });
   const lines = summaryLines(finished);

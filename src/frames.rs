@@ -326,7 +326,9 @@ mod tests {
             nodes: 3,
             edges: 2,
             bytes: 64,
+            array_buffers: 8,
             constructors: vec![constructor],
+            js_stack: vec!["f (/a.js:1:1)".to_owned()],
         }
     }
 

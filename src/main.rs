@@ -7,9 +7,10 @@ mod command;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Instant;
 
-use node_oom_heapdump::dump::{self, Dump, GuardedPipe, NoRoom, Written};
+use node_oom_heapdump::dump::{self, Dump, GuardedPipe, NoRoom, Step, Written};
 use node_oom_heapdump::frames::{self, Event, FrameError};
 use node_oom_heapdump::inspector::{self, HeldIsolate, Session, Transport};
 use node_oom_heapdump::message::tell;
@@ -150,7 +151,7 @@ struct Course<'a> {
 
 impl<'a> Course<'a> {
     fn begin(request: &'a DumpRequest) -> Result<Self, Failure> {
-        let dump = Dump::begin(&request.file, &request.options)
+        let dump = Dump::begin(&request.file, &request.options, Rc::new(tell_step))
             .map_err(|error| Failure::of_dump(error.to_string()))?;
         Ok(Self {
             request,
@@ -168,6 +169,9 @@ impl<'a> Course<'a> {
         };
         match taken {
             Ok(written) => {
+                if self.dump.is_followed() {
+                    answer(&Answer::Following);
+                }
                 self.dump.finish(&written);
                 Ok(())
             }
@@ -179,7 +183,8 @@ impl<'a> Course<'a> {
     }
 
     fn stream_from_frozen_child(&mut self) -> Result<Written, Error> {
-        let input = GuardedPipe::of_standard_input().map_err(FrameError::Read)?;
+        let headroom = self.dump.headroom();
+        let input = GuardedPipe::of_standard_input(headroom).map_err(FrameError::Read)?;
         frames::read_snapshot(input, |event| {
             match event {
                 Event::Metadata(metadata) => self.dump.note_metadata(*metadata),
@@ -305,6 +310,13 @@ fn report(
         Answer::SourceFailed { reason }
     } else {
         Answer::Failed { reason }
+    });
+}
+
+fn tell_step(step: Step<'_>) {
+    answer(&match step {
+        Step::Writing(file) => Answer::Writing { file: file.into() },
+        Step::Naming(file) => Answer::Naming { file: file.into() },
     });
 }
 

@@ -42,7 +42,6 @@ pub fn gather(reason: Reason, watch: &Watch) -> DumpMetadata {
                 used: collection.used,
             })
             .collect(),
-        ..DumpMetadata::default()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The helper's subcommand that serves a [`DumpRequest`].
@@ -209,12 +209,22 @@ pub enum UsageError {
     },
 }
 
-/// What the helper tells the addon, in this order: at most one `Connected`, then exactly one of the others.
-/// A stream that ends without one of those means that the helper was killed.
+/// What the helper tells the addon: any number of the first three, then exactly one of the others, and behind `Complete` at most
+/// one `Following`. A stream that ends without one of those means that the helper was killed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The inspector accepted the connection: its requests reach the isolate as soon as it runs JavaScript.
     Connected,
+    /// There is a temporary file from now on: of no use should the helper be killed.
+    Writing {
+        /// Its path.
+        file: PathBuf,
+    },
+    /// The snapshot, the temporary file that was told of last, is complete and about to get its final name.
+    Naming {
+        /// Its path then.
+        file: PathBuf,
+    },
     /// A complete snapshot lies under its final name.
     Complete {
         /// The file's size.
@@ -222,6 +232,8 @@ pub enum Answer {
         /// Its path, which differs from the requested one where a file of that name existed.
         file: PathBuf,
     },
+    /// The helper goes on with something that takes time, such as the program of the option `exec`.
+    Following,
     /// There is no snapshot. The helper has already told people why on standard error.
     Failed {
         /// One sentence: what happened and what to do.
@@ -235,13 +247,16 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Sends this answer in one piece: `connected`, `complete <bytes> <path>`, `failed <reason>` or
-    /// `source-failed <reason>`, ended by NUL.
+    /// Sends this answer in one piece: `connected`, `writing <path>`, `naming <path>`, `complete <bytes> <path>`,
+    /// `following`, `failed <reason>` or `source-failed <reason>`, ended by NUL.
     ///
     /// A path may hold any byte but NUL, newlines too; only NUL can end it.
     pub fn write_to(&self, output: &mut impl Write) -> io::Result<()> {
         let mut message = match self {
             Answer::Connected => CONNECTED.to_vec(),
+            Answer::Following => FOLLOWING.to_vec(),
+            Answer::Writing { file } => with_path(WRITING, file),
+            Answer::Naming { file } => with_path(NAMING, file),
             Answer::Complete { bytes, file } => {
                 let path = file.as_os_str().as_encoded_bytes();
                 [COMPLETE, bytes.to_string().as_bytes(), b" ", path].concat()
@@ -276,6 +291,12 @@ impl Answer {
     fn parse(message: &[u8]) -> Option<Answer> {
         if message == CONNECTED {
             Some(Answer::Connected)
+        } else if message == FOLLOWING {
+            Some(Answer::Following)
+        } else if let Some(path) = message.strip_prefix(WRITING) {
+            path_from(path).map(|file| Answer::Writing { file })
+        } else if let Some(path) = message.strip_prefix(NAMING) {
+            path_from(path).map(|file| Answer::Naming { file })
         } else if let Some(rest) = message.strip_prefix(COMPLETE) {
             let space = rest.iter().position(|&byte| byte == b' ')?;
             let bytes = std::str::from_utf8(&rest[..space]).ok()?.parse().ok()?;
@@ -301,7 +322,14 @@ fn with_reason(kind: &[u8], reason: &str) -> Vec<u8> {
     [kind, reason.replace(NUL as char, " ").as_bytes()].concat()
 }
 
+fn with_path(kind: &[u8], path: &Path) -> Vec<u8> {
+    [kind, path.as_os_str().as_encoded_bytes()].concat()
+}
+
 const CONNECTED: &[u8] = b"connected";
+const FOLLOWING: &[u8] = b"following";
+const WRITING: &[u8] = b"writing ";
+const NAMING: &[u8] = b"naming ";
 const COMPLETE: &[u8] = b"complete ";
 const FAILED: &[u8] = b"failed ";
 const SOURCE_FAILED: &[u8] = b"source-failed ";
@@ -340,7 +368,17 @@ mod tests {
 
     #[test]
     fn a_stream_of_answers_reads_as_it_was_written() {
-        let answers = [Answer::Connected, complete("/var/dumps/x.heapsnapshot")];
+        let answers = [
+            Answer::Connected,
+            Answer::Writing {
+                file: "/var/dumps/x.heapsnapshot.part".into(),
+            },
+            Answer::Naming {
+                file: "/var/dumps/x.heapsnapshot".into(),
+            },
+            complete("/var/dumps/x.heapsnapshot"),
+            Answer::Following,
+        ];
         assert_eq!(read_back(&answers), answers);
     }
 

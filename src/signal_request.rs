@@ -38,14 +38,67 @@ pub enum SignalError {
 /// Where the handler writes, or -1.
 static BELL: AtomicI32 = AtomicI32::new(-1);
 
-/// The handler that was there before ours; never freed, for it may be running.
-static BEFORE: AtomicPtr<sigaction> = AtomicPtr::new(ptr::null_mut());
+/// The signal that asks for a dump, or [`NONE`].
+static LISTENED: AtomicI32 = AtomicI32::new(NONE);
 
-/// Has `signal` ask for a dump from now on, for as long as the process lives. A process listens to one signal; a second call changes nothing.
+const NONE: c_int = 0;
+
+/// The handlers that were there before ours, by their signal; never freed, for they may be running.
+static BEFORE: [AtomicPtr<sigaction>; SIGNALS] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; SIGNALS];
+
+/// Signals of Linux and macOS are below.
+const SIGNALS: usize = 65;
+
+/// Has `signal` ask for a dump until [`stop`], instead of an earlier one.
 ///
 /// # Errors
 /// A [`SignalError`]; nothing listens then.
 pub fn listen(signal: c_int) -> Result<(), SignalError> {
+    stop();
+    make_bell()?;
+    LISTENED.store(signal, Ordering::Release);
+    chain(signal)
+}
+
+/// The signal does again what it did before. Where somebody has put a handler in front of ours, ours stays and passes on.
+pub fn stop() {
+    let signal = LISTENED.swap(NONE, Ordering::AcqRel);
+    if signal == NONE || !present(signal).is_ok_and(|present| is_ours(&present)) {
+        return;
+    }
+    let before = before(signal).load(Ordering::Acquire);
+    // SAFETY: the handler is one that the system has given. It has been accepted before, so it is again.
+    unsafe { libc::sigaction(signal, before, ptr::null_mut()) };
+}
+
+/// Puts our handler in front of the one that is there, unless it is there already.
+///
+/// # Errors
+/// [`SignalError::Handler`].
+pub fn chain(signal: c_int) -> Result<(), SignalError> {
+    let refused = |source| SignalError::Handler { signal, source };
+    let present = present(signal).map_err(refused)?;
+    if LISTENED.load(Ordering::Acquire) != signal || is_ours(&present) {
+        return Ok(());
+    }
+    remember(signal, present);
+    let ours = sigaction {
+        sa_sigaction: on_signal as *const () as usize,
+        // The handler before is called by ours, with whatever it needs.
+        sa_flags: present.sa_flags & libc::SA_ONSTACK | libc::SA_SIGINFO | libc::SA_RESTART,
+        ..present
+    };
+    // SAFETY: the handler calls nothing that is not safe in a signal handler.
+    match unsafe { libc::sigaction(signal, &raw const ours, ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(refused(io::Error::last_os_error())),
+    }
+}
+
+/// The pipe that the handler writes to, and the thread that reads it: made once a process, for a handler may be running at any
+/// time.
+fn make_bell() -> Result<(), SignalError> {
     if BELL.load(Ordering::Acquire) >= 0 {
         return Ok(());
     }
@@ -60,50 +113,50 @@ pub fn listen(signal: c_int) -> Result<(), SignalError> {
     })
     .map_err(NoThread::from)?;
     BELL.store(bell.into_raw_fd(), Ordering::Release);
-    chain(signal)
-}
-
-/// Puts our handler in front of the one that is there, unless it is there already.
-///
-/// # Errors
-/// [`SignalError::Handler`].
-pub fn chain(signal: c_int) -> Result<(), SignalError> {
-    let refused = || SignalError::Handler {
-        signal,
-        source: io::Error::last_os_error(),
-    };
-    let mut present = MaybeUninit::<sigaction>::zeroed();
-    // SAFETY: the structure is writable and valid when zero.
-    if unsafe { libc::sigaction(signal, ptr::null(), present.as_mut_ptr()) } != 0 {
-        return Err(refused());
-    }
-    // SAFETY: as above.
-    let present = unsafe { present.assume_init() };
-    if present.sa_sigaction == on_signal as *const () as usize {
-        return Ok(());
-    }
-    BEFORE.store(Box::into_raw(Box::new(present)), Ordering::Release);
-    let ours = sigaction {
-        sa_sigaction: on_signal as *const () as usize,
-        // The handler before is called by ours, with whatever it needs.
-        sa_flags: present.sa_flags & libc::SA_ONSTACK | libc::SA_SIGINFO | libc::SA_RESTART,
-        ..present
-    };
-    // SAFETY: the handler calls nothing that is not safe in a signal handler.
-    if unsafe { libc::sigaction(signal, &raw const ours, ptr::null_mut()) } != 0 {
-        return Err(refused());
-    }
     Ok(())
 }
 
-extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    let bell: RawFd = BELL.load(Ordering::Acquire);
-    let error = errno();
-    // SAFETY: writes one live byte. A full pipe means that the thread will read it anyway.
-    unsafe { libc::write(bell, c"!".as_ptr().cast(), 1) };
-    set_errno(error);
+fn present(signal: c_int) -> io::Result<sigaction> {
+    let mut present = MaybeUninit::<sigaction>::zeroed();
+    // SAFETY: the structure is writable, and valid when zero.
+    match unsafe { libc::sigaction(signal, ptr::null(), present.as_mut_ptr()) } {
+        // SAFETY: as above.
+        0 => Ok(unsafe { present.assume_init() }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn is_ours(handler: &sigaction) -> bool {
+    handler.sa_sigaction == on_signal as *const () as usize
+}
+
+fn before(signal: c_int) -> &'static AtomicPtr<sigaction> {
+    // The system has accepted the signal, so it is one.
+    &BEFORE[signal as usize % SIGNALS]
+}
+
+fn remember(signal: c_int, handler: sigaction) {
+    let slot = before(signal);
     // SAFETY: what was stored is never freed.
-    if let Some(before) = unsafe { BEFORE.load(Ordering::Acquire).as_ref() } {
+    let known = unsafe { slot.load(Ordering::Acquire).as_ref() };
+    let is_known = known.is_some_and(|known| {
+        (known.sa_sigaction, known.sa_flags) == (handler.sa_sigaction, handler.sa_flags)
+    });
+    if !is_known {
+        slot.store(Box::into_raw(Box::new(handler)), Ordering::Release);
+    }
+}
+
+extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    if LISTENED.load(Ordering::Acquire) == signal {
+        let bell: RawFd = BELL.load(Ordering::Acquire);
+        let error = errno();
+        // SAFETY: writes one live byte. A full pipe means that the thread will read it anyway.
+        unsafe { libc::write(bell, c"!".as_ptr().cast(), 1) };
+        set_errno(error);
+    }
+    // SAFETY: what was stored is never freed.
+    if let Some(before) = unsafe { before(signal).load(Ordering::Acquire).as_ref() } {
         // SAFETY: the handler is the one that the system would have called, with the arguments that it would have had.
         unsafe { call(before, signal, info, context) };
     }

@@ -38,16 +38,12 @@ pub struct DumpMetadata {
     pub rss: Option<u64>,
     /// Memory outside of the heap that the heap's objects hold: `process.memoryUsage().external`.
     pub external: Option<u64>,
-    /// The part of it that is array buffers.
-    pub array_buffers: Option<u64>,
     /// The control group's working set.
     pub cgroup_current: Option<u64>,
     /// The smallest limit that binds the control group.
     pub cgroup_limit: Option<u64>,
     /// The last mark-compacts, oldest first.
     pub collections: Vec<Collection>,
-    /// The JavaScript stack at the trigger, as `Error.stack` has it.
-    pub js_stack: Option<String>,
 }
 
 /// What calls for a dump.
@@ -117,8 +113,13 @@ pub struct HeapSummary {
     pub edges: u64,
     /// The sum of all nodes' self sizes.
     pub bytes: u64,
+    /// The memory of array buffers outside of the heap: it is in `bytes` too, and V8 counts it as external.
+    pub array_buffers: u64,
     /// The [`CONSTRUCTORS`] that hold the most by shallow size, largest first.
     pub constructors: Vec<ConstructorUse>,
+    /// The calls of JavaScript at the trigger, the innermost first, as `leak (/srv/app.js:3:7)`. The place is where the function
+    /// begins; what was inlined is part of its caller. Empty where no JavaScript ran.
+    pub js_stack: Vec<String>,
 }
 
 /// A row of DevTools' class list.

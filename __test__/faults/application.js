@@ -10,7 +10,7 @@ const { promisify } = require("node:util");
 const { Worker, isMainThread, parentPort, workerData } = require("node:worker_threads");
 const zlib = require("node:zlib");
 const { Ledger } = require("../support/leaking-class");
-const { leakedBy } = require("./leaks");
+const { leakedBy, liveInWorker, liveUntilStopped } = require("./leaks");
 
 const {
   options,
@@ -55,7 +55,8 @@ const commands = {
   die() {
     for (;;) globalThis.ledger.leak(new Array(64).fill(globalThis.ledger.count));
   },
-  cycles: (count) => leakedBy(Number(count), options && root, options),
+  workers: (count) => leakedBy(Number(count), () => liveInWorker(options && root, options)),
+  restarts: (count) => leakedBy(Number(count), () => liveUntilStopped(options && root, options)),
   exit: () => process.exit(7),
 };
 

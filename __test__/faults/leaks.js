@@ -14,20 +14,23 @@ const keeps = () => ({
   memory: process.memoryUsage.rss(),
 });
 
-/** Lives in a worker that loads the module, if there is a package, and ends. */
-async function oneWorker(root, options) {
+/** A worker that loads the module, if there is a package, and ends. */
+async function liveInWorker(root, options) {
   const script = root ? `require(${JSON.stringify(root)})(${JSON.stringify(options)})` : "";
   const worker = new Worker(script, { eval: true });
   const code = await new Promise((resolve) => worker.once("error", resolve).once("exit", resolve));
   if (code !== 0) throw new Error(`a worker ended with ${code}`);
 }
 
-/** Runs so many workers, one after the other, and says what has become more since the first of them. */
-async function leakedBy(cycles, root, options) {
-  for (let cycle = 0; cycle < cycles / 4; cycle++) await oneWorker(root, options);
+/** The watch of this thread, which begins and is stopped. */
+const liveUntilStopped = (root, options) => root && require(root)(options).stop();
+
+/** Lives so many times, one after the other, and says what has become more since the first of them. */
+async function leakedBy(cycles, live) {
+  for (let cycle = 0; cycle < cycles / 4; cycle++) await live();
   globalThis.gc();
   const before = keeps();
-  for (let cycle = cycles / 4; cycle < cycles; cycle++) await oneWorker(root, options);
+  for (let cycle = cycles / 4; cycle < cycles; cycle++) await live();
   globalThis.gc();
   // Threads of workers that have ended leave the table of threads a moment later.
   await new Promise((resolve) => setTimeout(resolve, 500));
@@ -38,4 +41,4 @@ async function leakedBy(cycles, root, options) {
   return grown.length > 0 ? `leaked ${grown.join(", ")}` : "nothing leaked";
 }
 
-module.exports = { leakedBy };
+module.exports = { leakedBy, liveInWorker, liveUntilStopped };

@@ -7,23 +7,20 @@ const path = require("node:path");
 const { cache, node } = require("../support/node-versions");
 const { temporaryDirectory } = require("../support/program");
 const { readWithHeapParser } = require("../support/snapshot");
+const { Patience } = require("./patience");
 
 const application = path.join(__dirname, "application.js");
 
-/** An application that gives no answer for so many milliseconds hangs. */
+/** An application that gives no answer for so many milliseconds hangs: see `Patience`. */
 const PATIENCE = 30_000;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Passes without keeping anybody. */
-const patience = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
-
-/** Waits until `look` finds something: that, or `null` when the time is up. */
-async function find(look, milliseconds = PATIENCE) {
-  const deadline = performance.now() + milliseconds;
+/** Waits until `look` finds something: that, or `null` when the patience is over. */
+async function find(look, patience) {
   for (let found = look(); ; found = look()) {
     if (found) return found;
-    if (performance.now() > deadline) return null;
+    if (patience.isOver) return null;
     await pause(2);
   }
 }
@@ -31,15 +28,21 @@ async function find(look, milliseconds = PATIENCE) {
 function readProcess(id) {
   try {
     const read = (file) => fs.readFileSync(`/proc/${id}/${file}`, "utf8");
-    return { id: Number(id), name: read("comm").trim(), commandLine: read("cmdline") };
+    const parent = Number(/^PPid:\s*(\d+)/m.exec(read("status"))[1]);
+    return { id: Number(id), parent, name: read("comm").trim(), commandLine: read("cmdline") };
   } catch {
-    return { id: Number(id), name: "", commandLine: "" }; // It has ended meanwhile.
+    return { id: Number(id), parent: 0, name: "", commandLine: "" }; // It has ended meanwhile.
   }
 }
 
+const allProcesses = () =>
+  fs
+    .readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(readProcess);
+
 class Subject {
   #expected = 1;
-  #answers = [];
 
   /**
    * Starts the application on a Node version. `options` are the module's; `through` is a command
@@ -77,14 +80,10 @@ class Subject {
     child.stderr?.setEncoding("utf8").on("data", (text) => (this.stderr += text));
     child.stdout.setEncoding("utf8").on("data", (text) => {
       this.stdout += text;
-      this.#answers.forEach((look) => look());
     });
     child.on("error", (error) => (this.stderr += error.message));
     this.exit = new Promise((resolve) => child.on("exit", (code, signal) => resolve({ code, signal })));
-    this.exit.then(() => {
-      this.hasEnded = true;
-      this.#answers.forEach((look) => look());
-    });
+    this.exit.then(() => (this.hasEnded = true));
   }
 
   /** The application's own process, whatever has started it. */
@@ -96,11 +95,21 @@ class Subject {
   readers = () => this.#processes().filter(({ name }) => name === "heap-reader");
 
   /** All that this run has started and that has not ended: their command lines tell its directory. */
-  #processes() {
-    const ids = fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  #processes(all = allProcesses()) {
     const marks = [this.home, this.directory];
-    return ids.map(readProcess).filter(({ commandLine }) => marks.some((mark) => commandLine.includes(mark)));
+    return all.filter(({ commandLine }) => marks.some((mark) => commandLine.includes(mark)));
   }
+
+  /** The same, and what they have started. */
+  #family() {
+    const all = allProcesses();
+    const ids = new Set(this.#processes(all).map(({ id }) => id));
+    for (const { id, parent } of all) if (ids.has(parent)) ids.add(id);
+    return [...ids];
+  }
+
+  /** Waits until `look` finds something, as long as this run makes use of the time. */
+  find = (look, milliseconds = PATIENCE) => find(look, new Patience(() => this.#family(), milliseconds));
 
   tell(command) {
     this.#expected += 1;
@@ -115,9 +124,7 @@ class Subject {
 
   async #answer(word, milliseconds = PATIENCE) {
     const isAnswered = () => this.stdout.split("\n").length > this.#expected;
-    const isThere = () => isAnswered() || this.hasEnded;
-    const heard = new Promise((resolve) => this.#answers.push(() => isThere() && resolve()));
-    if (!isThere()) await Promise.race([heard, patience(milliseconds)]);
+    await this.find(() => isAnswered() || this.hasEnded, milliseconds);
     if (!isAnswered()) {
       const what = this.hasEnded ? "ended" : "hangs";
       throw new Harm(`the application ${what} before "${word.replace(": ", "")}"`);
@@ -126,22 +133,24 @@ class Subject {
 
   /** Waits until nobody dumps it any more. */
   async isDumped() {
-    // The monitor begins a dump a moment after the application has caused it.
-    await find(() => this.helpers().length > 0 || /no heap snapshot|is complete/.test(this.stderr), 300);
-    await find(() => this.helpers().length === 0 && this.readers().length === 0);
+    if (!this.trial.isWatched) return;
+    // The monitor begins a dump a moment after the application has caused it, and where it can tell, it tells the end.
+    if (this.trial.isMute) await this.find(() => this.helpers().length > 0, 1000);
+    else await this.find(() => /no heap snapshot|is complete/.test(this.stderr));
+    await this.find(() => this.helpers().length === 0 && this.readers().length === 0);
   }
 
   /** Waits for its end. */
   async ends() {
-    const end = await Promise.race([this.exit, patience(2 * PATIENCE)]);
-    if (!end) throw new Harm("the application does not end");
+    if (!(await this.find(() => this.hasEnded, 2 * PATIENCE))) throw new Harm("the application does not end");
+    const end = await this.exit;
     this.ending = `${end.signal ?? end.code}`;
   }
 
   /** What it has left when it and all who dumped it have ended. */
   async leftovers() {
     const processes = () => [...this.helpers(), ...this.readers()];
-    await find(() => processes().length === 0, 20_000);
+    await this.find(() => processes().length === 0);
     const files = fs.existsSync(this.directory) ? fs.readdirSync(this.directory) : [];
     const kinds = { complete: [], falselyComplete: [], parts: files.filter((name) => name.endsWith(".part")) };
     for (const name of files.filter((name) => name.endsWith(".heapsnapshot"))) {
@@ -191,4 +200,4 @@ function compile(name, ...flags) {
   return compiled.get(name);
 }
 
-module.exports = { Subject, Harm, find, pause, tryKill, compile };
+module.exports = { Subject, Harm, pause, tryKill, compile };

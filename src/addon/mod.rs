@@ -341,6 +341,8 @@ pub fn stop(env: Env) -> Result<()> {
     };
     if armed.thread == MAIN_THREAD {
         memory_watch::stop();
+        #[cfg(unix)]
+        signal_request::stop();
     }
     let (end, probe) = armed.cease();
     if let Some(end) = end {

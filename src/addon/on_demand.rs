@@ -36,7 +36,8 @@ pub fn self_test(env: &Env) -> Result<Object<'_>> {
     Ok(promise)
 }
 
-/// Takes a heap snapshot of the calling thread's isolate now; the application goes on. The promise gives the path.
+/// Takes a heap snapshot of the calling thread's isolate now; the application goes on. The promise gives the path as soon as the
+/// file is complete: it does not wait for the program of the option `exec`.
 #[napi(ts_return_type = "Promise<string>")]
 pub fn create_heap_snapshot<'env>(env: &'env Env, file: Option<String>) -> Result<Object<'env>> {
     let (deferred, promise) = env.create_deferred::<String, _>()?;
@@ -50,11 +51,12 @@ pub fn create_heap_snapshot<'env>(env: &'env Env, file: Option<String>) -> Resul
         };
         let begun = Begun::begin(armed, &file)?;
         let watch = Arc::clone(armed.isolate.watch());
-        spawn_without_signals("oom-heapdump", move || match begun.finish() {
-            Ok(dump) => {
+        spawn_without_signals("oom-heapdump", move || match begun.complete() {
+            Ok((dump, helper)) => {
                 let path = dump.file.to_string_lossy().into_owned();
                 watch.snapshot_completed(dump);
                 deferred.resolve(move |_| Ok(path));
+                helper.wait();
             }
             Err(error) => deferred.reject(reason(error)),
         })
@@ -83,7 +85,7 @@ impl Begun {
         let metadata = metadata::gather(Reason::Request, armed.isolate.watch());
         let (method, (running, child)) = match armed.trust.reader() {
             Some(reader) => {
-                let begun = reader.begin(&mut helper, armed.isolate.watch());
+                let begun = reader.begin(&mut helper, &metadata);
                 (Method::Native, begun.map_err(reason)?)
             }
             None => {
@@ -102,32 +104,35 @@ impl Begun {
         })
     }
 
-    fn finish(mut self) -> std::result::Result<CompleteDump, HelperError> {
+    /// Waits for the file. Its helper may still have something to do with it.
+    fn complete(mut self) -> std::result::Result<(CompleteDump, RunningHelper), HelperError> {
         // The child is gone before the promise is kept, so that the next dump finds its place free.
         if let Some(child) = self.child {
             child.wait();
         }
         let is_native = self.method == Method::Native;
-        let snapshot = match self.running.hear_out(|| {}) {
+        let snapshot = match self.running.hear_of_snapshot(|| {}) {
             Err(error) if is_native && error.is_of_source() && self.helper.may_ask_inspector() => {
                 if !error.was_told() {
                     tell(&error.to_string());
                 }
                 tell("the inspector is asked for the heap snapshot instead");
                 self.method = Method::Inspector;
-                self.helper.ask_inspector(&self.metadata)?.hear_out(|| {})
+                self.running = self.helper.ask_inspector(&self.metadata)?;
+                self.running.hear_of_snapshot(|| {})
             }
             result => result,
         };
         let Snapshot { file, bytes } = snapshot?;
-        Ok(CompleteDump {
+        let dump = CompleteDump {
             file,
             bytes,
             reason: Reason::Request,
             method: self.method,
             pause: self.pause.filter(|_| self.method == Method::Native),
             duration: self.start.elapsed(),
-        })
+        };
+        Ok((dump, self.running))
     }
 }
 

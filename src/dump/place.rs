@@ -1,6 +1,7 @@
 //! Where the files of one dump go: the folder, and what they are called in it.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -8,13 +9,26 @@ use super::folder::Folder;
 use super::name::Name;
 use super::{Encoding, Error};
 
+/// What becomes of a file, told so that somebody knows of it should this process be killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// There is a temporary file from now on.
+    Writing(&'a Path),
+    /// The snapshot is complete, and about to get this name.
+    Naming(&'a Path),
+}
+
+/// Hears of each step.
+pub type Witness = Rc<dyn Fn(Step<'_>)>;
+
 /// The place of one dump.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Place {
     /// Where all its files are.
     pub folder: Rc<Folder>,
     /// What the snapshot's file holds.
     pub encoding: Encoding,
+    witness: Witness,
     name: Name,
     /// Tells dumps of one name apart.
     number: u64,
@@ -39,9 +53,20 @@ impl Place {
         Ok(Place {
             folder: Rc::new(opened),
             encoding,
+            witness: Rc::new(|_| {}),
             name,
             number: 0,
         })
+    }
+
+    /// The same place, of whose files `witness` hears.
+    pub fn witnessed_by(self, witness: Witness) -> Place {
+        Place { witness, ..self }
+    }
+
+    /// Tells the witness.
+    pub fn tell(&self, step: Step<'_>) {
+        (self.witness)(step);
     }
 
     /// What the snapshot shall be called.
@@ -76,5 +101,15 @@ impl Place {
     /// The path of a file in the folder, for people.
     pub fn path_of(&self, name: &OsStr) -> PathBuf {
         self.folder.path_of(name)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Place")
+            .field("folder", &self.folder)
+            .field("snapshot", &self.snapshot())
+            .finish_non_exhaustive()
     }
 }

@@ -10,9 +10,6 @@ use super::folder::Folder;
 use super::name;
 use super::summary_file::{Snapshot, Summary};
 
-/// A summary is a few KB.
-const LONGEST_SUMMARY: u64 = 1 << 20;
-
 /// A dump that began this long ago and has no end was killed.
 const LONGEST_DUMP_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -72,8 +69,7 @@ fn dumps_of(folder: &Folder, program: &str, now_ms: u64) -> Result<Vec<Dump>, Er
     let summaries = names.into_iter().filter(|name| name::is_of_summary(name));
     Ok(summaries
         .filter_map(|summary| {
-            let content = folder.read(&summary, LONGEST_SUMMARY).ok()?;
-            let content: Summary = serde_json::from_slice(&content).ok()?;
+            let content = Summary::read(folder, &summary)?;
             let time_ms = content.dump.time_ms;
             let is_over = match &content.snapshot {
                 Snapshot::Begun => now_ms.saturating_sub(time_ms) > LONGEST_DUMP_MS,

@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::completeness::Completeness;
-use super::place::Place;
+use super::place::{Place, Step};
 use super::relay::Piece;
 use super::temporary::TemporaryFile;
 use super::write_back::WriteBack;
@@ -48,7 +48,7 @@ impl Sink {
     /// # Errors
     /// [`Error::Create`].
     pub fn create(place: &Place) -> Result<Sink, Error> {
-        let (temporary, file) = TemporaryFile::create(&place.folder, &place.snapshot())?;
+        let (temporary, file) = TemporaryFile::create(place, &place.snapshot())?;
         Ok(Sink {
             place: place.clone(),
             temporary,
@@ -91,7 +91,12 @@ impl Sink {
         }
         let finished = self.output.finish();
         let bytes = finished.map_err(|source| self.write_error(source))?;
-        while !self.temporary.move_to(&self.place.snapshot())? {
+        loop {
+            let name = self.place.snapshot();
+            self.place.tell(Step::Naming(&self.place.path_of(&name)));
+            if self.temporary.move_to(&name)? {
+                break;
+            }
             self.place.skip();
         }
         // The file is complete and visible; a file system that cannot sync folders is no reason to call it lost.

@@ -1,11 +1,12 @@
-//! One dump from its first word to its last, in this order: the summary, the snapshot, the suspects, the dumps that are kept, the
+//! One dump from its first word to its last, in this order: the summary, the snapshot, the dumps that are kept, the suspects, the
 //! program that is run. A stage that fails never takes away what those before it have written.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::headroom::Headroom;
-use super::place::Place;
+use super::place::{Place, Witness};
 use super::relay::Piece;
 use super::sink::{Sink, Written};
 use super::summary_file::{FileName, Snapshot, Summary, SummaryFile};
@@ -19,7 +20,7 @@ pub struct Dump<'a> {
     options: &'a FileOptions,
     began: Instant,
     place: Place,
-    headroom: Headroom,
+    headroom: Rc<Headroom>,
     content: Summary,
     summary: Option<SummaryFile>,
     /// Whether people have heard that the summary cannot be written.
@@ -28,11 +29,15 @@ pub struct Dump<'a> {
 }
 
 impl<'a> Dump<'a> {
-    /// Begins a dump whose snapshot shall be called `file`. Nothing is written yet.
+    /// Begins a dump whose snapshot shall be called `file`. Nothing is written yet. `witness` hears of each file.
     ///
     /// # Errors
     /// [`Error::NoFileName`], [`Error::Folder`].
-    pub fn begin(file: &Path, options: &'a FileOptions) -> Result<Dump<'a>, Error> {
+    pub fn begin(
+        file: &Path,
+        options: &'a FileOptions,
+        witness: Witness,
+    ) -> Result<Dump<'a>, Error> {
         let encoding = match options.gzip {
             true => Encoding::Gzip,
             false => Encoding::Plain,
@@ -40,8 +45,8 @@ impl<'a> Dump<'a> {
         Ok(Dump {
             options,
             began: Instant::now(),
-            place: Place::of(file, encoding)?,
-            headroom: Headroom::of_this_process(),
+            place: Place::of(file, encoding)?.witnessed_by(witness),
+            headroom: Rc::new(Headroom::of_this_process()),
             content: Summary {
                 program: options.program.clone(),
                 dump: DumpMetadata::default(),
@@ -57,9 +62,15 @@ impl<'a> Dump<'a> {
         })
     }
 
+    /// What watches over the memory of the control group.
+    pub fn headroom(&self) -> Rc<Headroom> {
+        Rc::clone(&self.headroom)
+    }
+
     /// Takes note of who is dumped and why.
     pub fn note_metadata(&mut self, metadata: DumpMetadata) {
         self.content.dump = metadata;
+        self.keep_reserve();
         self.save();
     }
 
@@ -103,10 +114,19 @@ impl<'a> Dump<'a> {
         }
     }
 
+    fn keep_reserve(&self) {
+        let DumpMetadata {
+            reason, process, ..
+        } = self.content.dump;
+        self.headroom.keep_reserve_for(reason, process);
+    }
+
     fn begin_snapshot(&mut self) -> Result<Sink, Error> {
         if self.summary.is_none() {
             self.save();
         }
+        // An inspector's snapshot may come without metadata.
+        self.keep_reserve();
         let Summary { dump, heap, .. } = &self.content;
         let needed = preflight::expected_bytes(dump, heap.as_ref(), self.place.encoding);
         if let Some(notice) = preflight::check(&self.place.folder, needed, self.headroom.now())? {
@@ -126,7 +146,8 @@ impl<'a> Dump<'a> {
         }
     }
 
-    /// Gives the snapshot its final name. To be called only when the source has said that it sent everything.
+    /// Gives the snapshot its final name, and removes older dumps. To be called only when the source has said that it sent
+    /// everything.
     ///
     /// # Errors
     /// [`Error::Incomplete`], [`Error::Write`], [`Error::Move`].
@@ -143,16 +164,27 @@ impl<'a> Dump<'a> {
             duration_ms: self.duration_ms(),
         };
         self.save();
+        self.remove_oldest();
         Ok(written)
     }
 
-    /// What remains to be done for a complete snapshot: it is looked for what leaked, older dumps are removed, and the program of the option `exec` is run.
+    /// Whether anything that takes time remains to be done for a complete snapshot.
+    pub fn is_followed(&self) -> bool {
+        self.shall_find_suspects() || !self.options.exec.is_empty()
+    }
+
+    /// What remains to be done for a complete snapshot: it is looked for what leaked, and the program of the option `exec` is
+    /// run.
     pub fn finish(&mut self, written: &Written) {
-        self.find_suspects(written);
-        self.remove_oldest();
-        if self.options.exec.is_empty() {
-            return;
+        if self.shall_find_suspects() {
+            self.find_suspects(written);
         }
+        if !self.options.exec.is_empty() {
+            self.run_program(written);
+        }
+    }
+
+    fn run_program(&mut self, written: &Written) {
         let summary = self.summary_path().unwrap_or_default();
         let deadline = self.began + self.options.timeout;
         let result = hook::run(&self.options.exec, &written.file, &summary, deadline);
@@ -181,13 +213,14 @@ impl<'a> Dump<'a> {
     }
 
     /// Who asks for a dump has time to ask what it says. Hashed names would not say anything.
-    fn find_suspects(&mut self, written: &Written) {
+    fn shall_find_suspects(&self) -> bool {
         let is_asked_for = self.content.dump.reason == Reason::Request;
-        if !self.options.suspects || self.options.redact || is_asked_for {
-            return;
-        }
+        self.options.suspects && !self.options.redact && !is_asked_for
+    }
+
+    fn find_suspects(&mut self, written: &Written) {
         let deadline = self.began + self.options.timeout;
-        match suspects::find(&self.place, written, &mut self.headroom, deadline) {
+        match suspects::find(&self.place, written, &self.headroom, deadline) {
             Ok(file) => {
                 let told = format!("suspects: all of them are in {}", file.display());
                 tell(&told);
@@ -217,8 +250,10 @@ impl<'a> Dump<'a> {
                 file.content = self.content.clone();
                 file.save()
             }
-            None => SummaryFile::create(&mut self.place, self.content.clone())
-                .map(|file| self.summary = Some(file)),
+            None => SummaryFile::create(&mut self.place, self.content.clone()).map(|file| {
+                self.content = file.content.clone();
+                self.summary = Some(file);
+            }),
         };
         if let Err(error) = saved
             && !std::mem::replace(&mut self.has_told, true)

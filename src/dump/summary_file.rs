@@ -5,7 +5,6 @@
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::PathBuf;
-use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +15,9 @@ use super::place::Place;
 use super::temporary::TemporaryFile;
 use super::write_back::WriteBack;
 use crate::summary::{DumpMetadata, HeapSummary};
+
+/// A summary is a few KB.
+const LONGEST: u64 = 1 << 20;
 
 /// What the file holds. Sizes in bytes, durations in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +83,21 @@ pub enum FileName {
     Bytes(Vec<u8>),
 }
 
+impl Summary {
+    /// The summary in the file `name`, if it is one and belongs to this user.
+    pub fn read(folder: &Folder, name: &OsStr) -> Option<Summary> {
+        let content = folder.read(name, LONGEST).ok()?;
+        serde_json::from_slice(&content).ok()
+    }
+
+    /// Whether `other` is of one and the same dump, which then came to nothing when it was tried before.
+    fn is_tried_before_in(&self, other: &Summary) -> bool {
+        let is_known = self.dump.time_ms > 0;
+        let has_snapshot = matches!(other.snapshot, Snapshot::Complete { .. });
+        is_known && !has_snapshot && self.program == other.program && self.dump == other.dump
+    }
+}
+
 impl FileName {
     /// The name as the summary has it.
     pub fn of(name: &OsStr) -> FileName {
@@ -119,34 +136,45 @@ fn from_bytes(_: &[u8]) -> Option<OsString> {
 /// The file, and what it is to hold.
 #[derive(Debug)]
 pub struct SummaryFile {
-    folder: Rc<Folder>,
-    name: OsString,
+    place: Place,
     /// What [`SummaryFile::save`] writes.
     pub content: Summary,
 }
 
 impl SummaryFile {
-    /// Writes `content` at `place`, whose number then is one that neither another summary nor a snapshot has.
+    /// Writes `content` at `place`, whose number then is one that neither another summary nor a snapshot has. The summary of
+    /// the same dump from another source, which failed, gives up its number and what it knew of the heap.
     ///
     /// # Errors
     /// [`Error::Create`], [`Error::Write`], [`Error::Move`].
-    pub fn create(place: &mut Place, content: Summary) -> Result<SummaryFile, Error> {
-        let mut temporary = write(&place.folder, &place.summary(), &content)?;
+    pub fn create(place: &mut Place, mut content: Summary) -> Result<SummaryFile, Error> {
+        let mut temporary = write(place, &content)?;
         place.skip_taken_snapshots();
         while !temporary.move_to(&place.summary())? {
+            let there = Summary::read(&place.folder, &place.summary());
+            if let Some(earlier) = there.filter(|there| content.is_tried_before_in(there)) {
+                content.heap = content.heap.or(earlier.heap);
+                content.heap_after_ms = content.heap_after_ms.or(earlier.heap_after_ms);
+                let file = SummaryFile::at(place, content);
+                file.save()?;
+                return Ok(file);
+            }
             place.skip();
             place.skip_taken_snapshots();
         }
-        Ok(SummaryFile {
-            folder: Rc::clone(&place.folder),
-            name: place.summary(),
+        Ok(SummaryFile::at(place, content))
+    }
+
+    fn at(place: &Place, content: Summary) -> SummaryFile {
+        SummaryFile {
+            place: place.clone(),
             content,
-        })
+        }
     }
 
     /// Where it is.
     pub fn path(&self) -> PathBuf {
-        self.folder.path_of(&self.name)
+        self.place.path_of(&self.place.summary())
     }
 
     /// Writes the content anew. What was there stays until all of it is written.
@@ -154,12 +182,12 @@ impl SummaryFile {
     /// # Errors
     /// [`Error::Create`], [`Error::Write`], [`Error::Move`].
     pub fn save(&self) -> Result<(), Error> {
-        write(&self.folder, &self.name, &self.content)?.replace(&self.name)
+        write(&self.place, &self.content)?.replace(&self.place.summary())
     }
 }
 
-fn write(folder: &Rc<Folder>, name: &OsStr, content: &Summary) -> Result<TemporaryFile, Error> {
-    let (temporary, file) = TemporaryFile::create(folder, name)?;
+fn write(place: &Place, content: &Summary) -> Result<TemporaryFile, Error> {
+    let (temporary, file) = TemporaryFile::create(place, &place.summary())?;
     let mut file = WriteBack::new(file);
     let written = serde_json::to_vec_pretty(content)
         .map_err(Into::into)
@@ -239,6 +267,57 @@ pub mod tests {
         SummaryFile::create(&mut place, summary("a", 7, Snapshot::Begun)).unwrap();
         assert_eq!(place.summary(), "x-2.summary.json");
         assert_eq!(place.snapshot(), "x-2.heapsnapshot");
+    }
+
+    fn failed() -> Snapshot {
+        Snapshot::Failed {
+            reason: "the frozen child was killed".to_owned(),
+            duration_ms: 1,
+        }
+    }
+
+    #[test]
+    fn a_dump_that_is_tried_again_keeps_its_name_and_what_is_known_of_the_heap() {
+        let folder = TestFolder::new();
+        let mut first = summary("a", 7, failed());
+        first.heap = Some(HeapSummary {
+            nodes: 3,
+            ..HeapSummary::default()
+        });
+        SummaryFile::create(&mut place(&folder), first.clone()).unwrap();
+        let mut place = place(&folder);
+        let second = summary("a", 7, Snapshot::Begun);
+        let file = SummaryFile::create(&mut place, second).unwrap();
+        assert_eq!(place.snapshot(), "x.heapsnapshot");
+        assert_eq!(folder.names(), ["x.summary.json"]);
+        assert_eq!(read(&folder, "x.summary.json"), file.content);
+        assert_eq!(file.content.heap, first.heap);
+        assert_eq!(file.content.snapshot, Snapshot::Begun);
+    }
+
+    #[test]
+    fn the_summary_of_another_dump_is_never_written_over() {
+        let complete = Snapshot::Complete {
+            file: FileName::of("x.heapsnapshot".as_ref()),
+            bytes: 1,
+            snapshot_bytes: 2,
+            duration_ms: 3,
+        };
+        let unknown_time = summary("a", 0, failed());
+        let others = [
+            (summary("a", 7, complete), 7),
+            (summary("a", 8, failed()), 7),
+            (summary("b", 7, failed()), 7),
+            (unknown_time, 0),
+        ];
+        for (other, time_ms) in others {
+            let folder = TestFolder::new();
+            SummaryFile::create(&mut place(&folder), other.clone()).unwrap();
+            let mut place = place(&folder);
+            SummaryFile::create(&mut place, summary("a", time_ms, Snapshot::Begun)).unwrap();
+            assert_eq!(place.summary(), "x-1.summary.json");
+            assert_eq!(read(&folder, "x.summary.json"), other);
+        }
     }
 
     #[test]

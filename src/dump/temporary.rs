@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use super::folder::Folder;
 use super::interruption::Doom;
+use super::place::{Place, Step};
 use super::{Error, name};
 
 /// A `.part`, beside the place where the whole file shall be. Dropped before that, it is removed.
@@ -20,16 +21,18 @@ pub struct TemporaryFile {
 }
 
 impl TemporaryFile {
-    /// A new empty file, for one that shall be called `wanted`.
+    /// A new empty file at `place`, for one that shall be called `wanted`.
     ///
     /// # Errors
     /// [`Error::Create`].
-    pub fn create(folder: &Rc<Folder>, wanted: &OsStr) -> Result<(TemporaryFile, File), Error> {
+    pub fn create(place: &Place, wanted: &OsStr) -> Result<(TemporaryFile, File), Error> {
+        let folder = &place.folder;
         // A name that is taken is of another helper at work, or left by one that was killed: either way not ours.
         match folder.create_first(name::temporary_names(wanted)) {
             Ok((name, file)) => {
                 let doom = Some(Doom::new(folder, &name));
                 let folder = Rc::clone(folder);
+                place.tell(Step::Writing(&folder.path_of(&name)));
                 Ok((TemporaryFile { folder, name, doom }, file))
             }
             Err((name, source)) => Err(Error::Create {

@@ -23,7 +23,8 @@ pub fn describe_complete(whose: &str, written: &Written, duration: Duration) -> 
 pub fn describe(dump: &DumpMetadata, heap: &HeapSummary) -> Vec<String> {
     let mut lines = vec![
         describe_process(dump),
-        describe_memory(dump),
+        describe_memory(dump, heap),
+        describe_stack(&heap.js_stack),
         format!(
             "the heap holds {} objects of together {} MB; the most memory is in:",
             heap.nodes,
@@ -60,7 +61,7 @@ fn describe_process(dump: &DumpMetadata) -> String {
     )
 }
 
-fn describe_memory(dump: &DumpMetadata) -> String {
+fn describe_memory(dump: &DumpMetadata, heap: &HeapSummary) -> String {
     let part = |name: &str, bytes: Option<u64>, of: Option<u64>| {
         let bytes = megabytes(bytes?);
         Some(match of {
@@ -76,10 +77,24 @@ fn describe_memory(dump: &DumpMetadata) -> String {
         ),
         part("resident", dump.rss, None),
         part("external", dump.external, None),
-        part("array buffers", dump.array_buffers, None),
+        part(
+            "array buffers",
+            Some(heap.array_buffers).filter(|&bytes| bytes > 0),
+            None,
+        ),
         part("control group", dump.cgroup_current, dump.cgroup_limit),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The innermost calls.
+fn describe_stack(calls: &[String]) -> String {
+    const CALLS: usize = 4;
+    if calls.is_empty() {
+        return String::new();
+    }
+    let innermost = &calls[..calls.len().min(CALLS)];
+    format!("JavaScript was in {}", innermost.join(", called by "))
 }
 
 fn describe_constructor(constructor: &ConstructorUse, heap_bytes: u64) -> String {
@@ -116,7 +131,11 @@ mod tests {
             nodes: 1234,
             edges: 5000,
             bytes: 40 * MB,
+            array_buffers: 2 * MB,
             constructors: (0..constructors).map(constructor).collect(),
+            js_stack: ["leak (/a.js:3:1)", "main (/a.js:1:1)"]
+                .map(str::to_owned)
+                .to_vec(),
         }
     }
 
@@ -125,10 +144,11 @@ mod tests {
         let lines = describe(&dump(), &heap(50));
         assert_eq!(lines.len(), 10);
         assert_eq!(
-            lines[..4],
+            lines[..5],
             [
                 "process 7, Node 24.1.0: V8 was about to give up for lack of memory",
-                "old generation 58.0 of 60.0 MB, resident 100.0 MB",
+                "old generation 58.0 of 60.0 MB, resident 100.0 MB, array buffers 2.0 MB",
+                "JavaScript was in leak (/a.js:3:1), called by main (/a.js:1:1)",
                 "the heap holds 1234 objects of together 40.0 MB; the most memory is in:",
                 "10.0 MB (25 %) in 0 Class0",
             ]
@@ -137,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_left_out() {
-        let lines = describe(&DumpMetadata::default(), &heap(0));
+        let lines = describe(&DumpMetadata::default(), &HeapSummary::default());
         assert_eq!(lines.len(), 2, "{lines:?}");
     }
 }

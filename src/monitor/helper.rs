@@ -4,14 +4,15 @@ use std::io::{self, BufReader, PipeReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use super::remains::Remains;
 use crate::frames::FrameWriter;
+use crate::message::tell;
 use crate::request::{Answer, DumpRequest, FileOptions, InspectorAddress, Source};
 use crate::summary::DumpMetadata;
 
 /// A helper that is ready to be started: its command lines stand, so that little is left to do when memory is short.
 pub struct Helper {
     executable: PathBuf,
-    file: PathBuf,
     from_frozen_child: Command,
     from_inspector: Command,
     may_ask_inspector: bool,
@@ -30,17 +31,15 @@ pub enum HelperError {
     },
     /// It ended without an answer.
     #[error(
-        "no heap snapshot: the helper (process {process}) ended before the snapshot was complete ({how}); remove what it \
-         may have left beside {}, ending in .part",
-        file.display()
+        "no heap snapshot: the helper (process {process}) ended before the snapshot was complete ({how}); {left}"
     )]
     Ended {
         /// Its process id.
         process: u32,
         /// Its exit status, in words.
         how: String,
-        /// The file that it should write.
-        file: PathBuf,
+        /// What became of its temporary files.
+        left: String,
     },
     /// The isolate's thread has ended before the helper was started.
     #[error("no heap snapshot: the worker has ended before its dump could begin")]
@@ -98,7 +97,6 @@ impl Helper {
         };
         Self {
             executable: executable.to_owned(),
-            file: file.to_owned(),
             from_frozen_child: command(Source::FrozenChild),
             from_inspector: command(Source::Inspector(inspector.clone())),
             may_ask_inspector,
@@ -115,12 +113,7 @@ impl Helper {
     /// # Errors
     /// [`HelperError::Start`].
     pub fn start(&mut self, frames: PipeReader) -> Result<RunningHelper, HelperError> {
-        spawn(
-            &self.executable,
-            &mut self.from_frozen_child,
-            &self.file,
-            frames.into(),
-        )
+        spawn(&self.executable, &mut self.from_frozen_child, frames.into())
     }
 
     /// Starts it for the inspector, and tells it `metadata`.
@@ -130,19 +123,9 @@ impl Helper {
     pub fn ask_inspector(&mut self, metadata: &DumpMetadata) -> Result<RunningHelper, HelperError> {
         // Without descriptors for a pipe the dump goes on, and its summary knows less.
         let Ok((input, output)) = io::pipe() else {
-            return spawn(
-                &self.executable,
-                &mut self.from_inspector,
-                &self.file,
-                Stdio::null(),
-            );
+            return spawn(&self.executable, &mut self.from_inspector, Stdio::null());
         };
-        let helper = spawn(
-            &self.executable,
-            &mut self.from_inspector,
-            &self.file,
-            input.into(),
-        )?;
+        let helper = spawn(&self.executable, &mut self.from_inspector, input.into())?;
         // A helper that is gone does not read it, and is reported where it is waited for.
         let _ = FrameWriter::new(output).metadata(metadata);
         Ok(helper)
@@ -152,7 +135,6 @@ impl Helper {
 fn spawn(
     executable: &Path,
     command: &mut Command,
-    file: &Path,
     input: Stdio,
 ) -> Result<RunningHelper, HelperError> {
     let spawned = command.stdin(input).stderr(standard_error()).spawn();
@@ -169,8 +151,8 @@ fn spawn(
         .ok_or_else(|| failed(io::Error::other("its output is not connected")))?;
     Ok(RunningHelper {
         child,
-        answers,
-        file: file.to_owned(),
+        answers: BufReader::new(answers),
+        goes_on: false,
     })
 }
 
@@ -211,48 +193,98 @@ pub struct Snapshot {
 /// A helper at work.
 pub struct RunningHelper {
     child: Child,
-    answers: ChildStdout,
-    file: PathBuf,
+    answers: BufReader<ChildStdout>,
+    /// Whether it goes on behind a complete snapshot.
+    goes_on: bool,
 }
 
 impl RunningHelper {
     /// Its process id.
-    #[cfg(feature = "bench")]
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits for the helper's last word: the complete file. `connected` is called when it talks to the inspector.
+    /// Waits until the snapshot is complete, or will never be. `connected` is called when the helper talks to the inspector.
+    /// Afterwards the helper has ended, unless it still has something to do: see [`RunningHelper::wait`].
     ///
     /// # Errors
-    /// A [`HelperError`], which has been told already if [`HelperError::was_told`].
-    pub fn hear_out(mut self, connected: impl Fn()) -> Result<Snapshot, HelperError> {
-        let mut answers = BufReader::new(&mut self.answers);
-        let verdict = loop {
-            match Answer::read_from(&mut answers) {
+    /// A [`HelperError`], which has been told already if [`HelperError::was_told`]. The helper has ended then.
+    pub fn hear_of_snapshot(&mut self, connected: impl Fn()) -> Result<Snapshot, HelperError> {
+        let mut remains = Remains::default();
+        let mut complete = None;
+        let error = loop {
+            match Answer::read_from(&mut self.answers) {
                 Ok(Some(Answer::Connected)) => connected(),
+                Ok(Some(Answer::Writing { file })) => remains.note_writing(file),
+                Ok(Some(Answer::Naming { file })) => remains.note_naming(file),
                 Ok(Some(Answer::Complete { file, bytes })) => {
-                    break Some(Ok(Snapshot { file, bytes }));
+                    complete = Some(Snapshot { file, bytes });
                 }
-                Ok(Some(Answer::Failed { reason })) => {
-                    break Some(Err(HelperError::Failed(reason)));
+                Ok(Some(Answer::Following)) => {
+                    if let Some(snapshot) = complete {
+                        self.goes_on = true;
+                        return Ok(snapshot);
+                    }
                 }
+                Ok(Some(Answer::Failed { reason })) => break HelperError::Failed(reason),
                 Ok(Some(Answer::SourceFailed { reason })) => {
-                    break Some(Err(HelperError::SourceFailed(reason)));
+                    break HelperError::SourceFailed(reason);
                 }
-                Ok(None) | Err(_) => break None,
+                Ok(None) | Err(_) => {
+                    let (how, _) = self.end();
+                    return complete.map_or_else(|| self.look_after(&remains, how), Ok);
+                }
             }
         };
-        let process = self.child.id();
-        let how = match self.child.wait() {
-            Ok(status) => status.to_string(),
-            // An application that waits for any child may have reaped it before us.
-            Err(error) => error.to_string(),
-        };
-        verdict.unwrap_or(Err(HelperError::Ended {
-            process,
-            how,
-            file: self.file,
-        }))
+        self.end();
+        Err(error)
     }
+
+    /// Waits for its end: after a complete snapshot it runs the program of the option `exec`.
+    pub fn wait(mut self) {
+        let (how, is_success) = self.end();
+        if self.goes_on && !is_success {
+            tell(&format!(
+                "the helper (process {}) ended ({how}) when the heap snapshot was complete, so the program of the option exec \
+                 may not have run to its end",
+                self.process()
+            ));
+        }
+    }
+
+    /// What there is of a snapshot whose helper was killed.
+    fn look_after(&self, remains: &Remains, how: String) -> Result<Snapshot, HelperError> {
+        let process = self.process();
+        let snapshot = remains.snapshot();
+        let left = describe_left(&remains.remove());
+        if let Some(snapshot) = &snapshot {
+            tell(&format!(
+                "heap snapshot is complete: {}; the helper (process {process}) ended ({how}) before it could say so",
+                snapshot.file.display()
+            ));
+        }
+        snapshot.ok_or(HelperError::Ended { process, how, left })
+    }
+
+    /// How it ended, in words, and whether it said that all is well.
+    fn end(&mut self) -> (String, bool) {
+        match self.child.wait() {
+            Ok(status) => (status.to_string(), status.success()),
+            // An application that waits for any child may have reaped it before us.
+            Err(error) => (error.to_string(), true),
+        }
+    }
+}
+
+fn describe_left(files: &[(PathBuf, io::Error)]) -> String {
+    if files.is_empty() {
+        return "what it had written of it was removed".to_owned();
+    }
+    let names = files
+        .iter()
+        .map(|(file, error)| format!("{} ({error})", file.display()));
+    format!(
+        "remove by hand what it has left: {}",
+        names.collect::<Vec<_>>().join(", ")
+    )
 }

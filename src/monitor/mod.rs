@@ -4,6 +4,7 @@
 //! addon (see `build.rs`). It starts helpers and writes lines; it must not touch an isolate.
 
 mod helper;
+mod remains;
 mod signals;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use crossbeam_channel::Receiver;
 use crate::message::{megabytes, tell};
 use crate::metadata;
 use crate::method::Method;
+use crate::summary::DumpMetadata;
 use crate::watch::{
     Alarm, Cause, ChildEnd, Common, CompleteDump, Danger, Frames, MemoryBound, Stage, Watch,
 };
@@ -126,17 +128,28 @@ fn make_dump(danger: &Danger, frames: Option<Frames>, helpers: &Helpers) {
     let (watch, start) = (&*danger.watch, Instant::now());
     let result = match frames {
         Some(frames) => dump_from_frozen_child(danger, frames, helpers),
-        None => dump_from_inspector(danger, helpers),
+        None => {
+            let metadata = metadata::gather(metadata::reason_of(&danger.cause), watch);
+            dump_from_inspector(danger, &metadata, helpers)
+        }
     };
     match result {
-        Ok((Snapshot { file, bytes }, method)) => watch.dump_completed(CompleteDump {
-            file,
-            bytes,
-            reason: metadata::reason_of(&danger.cause),
+        Ok(Made {
+            snapshot: Snapshot { file, bytes },
             method,
-            pause: watch.pause().filter(|_| method == Method::Native),
-            duration: start.elapsed(),
-        }),
+            helper,
+        }) => {
+            watch.dump_completed(CompleteDump {
+                file,
+                bytes,
+                reason: metadata::reason_of(&danger.cause),
+                method,
+                pause: watch.pause().filter(|_| method == Method::Native),
+                duration: start.elapsed(),
+            });
+            helper.wait();
+            watch.helper_ended();
+        }
         Err(error) => {
             if !error.was_told() {
                 tell(&error.to_string());
@@ -153,16 +166,32 @@ fn make_dump(danger: &Danger, frames: Option<Frames>, helpers: &Helpers) {
     }
 }
 
+/// A snapshot, and the helper that may still have something to do with it.
+struct Made {
+    snapshot: Snapshot,
+    method: Method,
+    helper: RunningHelper,
+}
+
 fn dump_from_frozen_child(
     danger: &Danger,
     frames: Frames,
     helpers: &Helpers,
-) -> Result<(Snapshot, Method), HelperError> {
-    let (watch, Frames { pipe, child }) = (&danger.watch, frames);
-    let result = with_helper(watch, helpers, |helper| helper.start(pipe)).and_then(|helper| {
+) -> Result<Made, HelperError> {
+    let Frames {
+        pipe,
+        child,
+        metadata,
+    } = frames;
+    let watch = &danger.watch;
+    let result = with_helper(watch, helpers, |helper| helper.start(pipe)).and_then(|mut helper| {
         // The child is gone before the dump is over, so that the next one finds its place free.
         child.iter().for_each(ChildEnd::wait);
-        helper.hear_out(|| {})
+        helper.hear_of_snapshot(|| {}).map(|snapshot| Made {
+            snapshot,
+            method: Method::Native,
+            helper,
+        })
     });
     let may_ask_inspector = lock(helpers)
         .get(&watch.thread)
@@ -174,21 +203,26 @@ fn dump_from_frozen_child(
             }
             tell("the inspector is asked for the heap snapshot instead");
             watch.dump.set(Stage::Requested);
-            dump_from_inspector(danger, helpers)
+            dump_from_inspector(danger, &metadata, helpers)
         }
-        result => result.map(|snapshot| (snapshot, Method::Native)),
+        result => result,
     }
 }
 
+/// `metadata` is that of an earlier try, if there was one: by it the helper knows that try's summary and goes on with it.
 fn dump_from_inspector(
     danger: &Danger,
+    metadata: &DumpMetadata,
     helpers: &Helpers,
-) -> Result<(Snapshot, Method), HelperError> {
+) -> Result<Made, HelperError> {
     let watch = &danger.watch;
-    let metadata = metadata::gather(metadata::reason_of(&danger.cause), watch);
-    let helper = with_helper(watch, helpers, |helper| helper.ask_inspector(&metadata))?;
-    let snapshot = helper.hear_out(|| watch.dump.set(Stage::Connected))?;
-    Ok((snapshot, Method::Inspector))
+    let mut helper = with_helper(watch, helpers, |helper| helper.ask_inspector(metadata))?;
+    let snapshot = helper.hear_of_snapshot(|| watch.dump.set(Stage::Connected))?;
+    Ok(Made {
+        snapshot,
+        method: Method::Inspector,
+        helper,
+    })
 }
 
 fn with_helper(

@@ -41,7 +41,7 @@ pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<Dum
     let reaped_before = cpu_time_of(libc::RUSAGE_CHILDREN);
     let start = Instant::now();
     let (frames, output) = pipe().map_err(sentence)?;
-    let helper = helper.start(frames).map_err(|error| error.to_string())?;
+    let mut helper = helper.start(frames).map_err(|error| error.to_string())?;
     let helper_process = helper.process();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -53,7 +53,8 @@ pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<Dum
         let held = before_freeze.elapsed();
         // In the shared way the child has been reaped by now, in the other way it is after the helper.
         let reaped_with_freeze = cpu_time_of(libc::RUSAGE_CHILDREN);
-        let file = helper.hear_out(|| {}).map(|snapshot| snapshot.file);
+        let file = helper.hear_of_snapshot(|| {}).map(|snapshot| snapshot.file);
+        helper.wait();
         let wall = start.elapsed();
         let reaped_with_helper = cpu_time_of(libc::RUSAGE_CHILDREN);
         is_over.store(true, Ordering::Relaxed);

@@ -43,7 +43,12 @@ impl Dumper for NativeDumper {
         };
         let (to_monitor, child) = crossbeam_channel::bounded(1);
         watch.dump.set(Stage::Frozen);
-        if !watch.call_for_dump(danger, Some(Frames { pipe, child })) {
+        let frames = Frames {
+            pipe,
+            child,
+            metadata: Box::new(metadata.clone()),
+        };
+        if !watch.call_for_dump(danger, Some(frames)) {
             return;
         }
         // A refusal goes through the pipe to the helper, which reports it.

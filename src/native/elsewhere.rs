@@ -1,8 +1,9 @@
 //! The native method on systems where it is not proven: there is no heap reader, and the inspector serves.
 
 use crate::monitor::{Helper, HelperError, RunningHelper};
+use crate::summary::DumpMetadata;
 use crate::v8::Isolate;
-use crate::watch::{ChildEnd, Dumper, Watch};
+use crate::watch::{ChildEnd, Dumper};
 
 /// A reader that does not exist.
 pub enum HeapReader {}
@@ -29,7 +30,11 @@ impl HeapReader {
         match *self {}
     }
 
-    pub fn begin(&self, _helper: &mut Helper, _watch: &Watch) -> Result<Begun, HelperError> {
+    pub fn begin(
+        &self,
+        _helper: &mut Helper,
+        _metadata: &DumpMetadata,
+    ) -> Result<Begun, HelperError> {
         match *self {}
     }
 }

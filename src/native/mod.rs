@@ -28,6 +28,7 @@ use std::time::Duration;
 use crate::cgroup;
 use crate::frames::FrameWriter;
 use crate::freeze::{self, Child, Failure, FreezeError, Frozen, Pace, Terms, Way};
+use crate::heap::call_stack;
 use crate::heap::export::Counted;
 use crate::heap::graph::Graph;
 use crate::heap::layout::Layout;
@@ -37,12 +38,11 @@ use crate::heap::page_numbers::PageNumbers;
 use crate::heap::redaction::Redaction;
 use crate::heap::self_test::self_test;
 use crate::heap::{Counts, HeapError};
-use crate::metadata;
 use crate::monitor::{Helper, HelperError, RunningHelper};
 use crate::snapshot::chunk::{Chunk, ChunkOutput};
-use crate::summary::{DumpMetadata, Reason};
+use crate::summary::{DumpMetadata, HeapSummary};
 use crate::v8::{self, Isolate};
-use crate::watch::{ChildEnd, Dumper, Watch};
+use crate::watch::{ChildEnd, Dumper};
 use dumper::NativeDumper;
 use lent_chunks::LentChunks;
 use shared_slots::shared_slots;
@@ -147,15 +147,18 @@ impl HeapReader {
     ///
     /// # Errors
     /// When another dump is being made, or the helper cannot be started. A refused clone goes through the pipe to the helper.
-    pub fn begin(&self, helper: &mut Helper, watch: &Watch) -> Result<Begun, NativeError> {
+    pub fn begin(
+        &self,
+        helper: &mut Helper,
+        metadata: &DumpMetadata,
+    ) -> Result<Begun, NativeError> {
         trust::give_way();
         if freeze::is_busy() {
             return Err(FreezeError::Busy.into());
         }
         let (pipe, output) = pipe().map_err(NativeError::Pipe)?;
         let helper = helper.start(pipe)?;
-        let metadata = metadata::gather(Reason::Request, watch);
-        let reading = self.read_frozen(Way::CopyOnWrite, output, &metadata, DEADLINE);
+        let reading = self.read_frozen(Way::CopyOnWrite, output, metadata, DEADLINE);
         let reading = reading.ok();
         Ok((helper, reading.map(|reading| Box::new(reading) as _)))
     }
@@ -255,8 +258,12 @@ impl HeapReader {
             graph.redaction = Some(redaction);
         }
         let mut counted = Counted::new(&graph);
-        let summary = frames.summary(&counted.summary());
-        summary.map_err(|error| HeapError::Write(error).to_string())?;
+        let summary = HeapSummary {
+            js_stack: call_stack::calls(&graph, self.isolate),
+            ..counted.summary()
+        };
+        let told = frames.summary(&summary);
+        told.map_err(|error| HeapError::Write(error).to_string())?;
         let output = Paced {
             output: LentChunks::new(frames),
             pace: &mut child.pace,
@@ -345,12 +352,32 @@ pub struct Reading {
 }
 
 impl ChildEnd for Reading {
-    /// Waits for the child and reaps it. What it could not tell the helper itself, such as that it was killed, is told here.
-    fn wait(self: Box<Self>) {
-        if let Err(failure) = self.frozen.wait().result {
+    /// Waits for the child and reaps it. What it could not tell the helper itself, such as that it was killed, is told here. A
+    /// child that nobody reads any more is killed: until it writes again it would not notice, and have memory copied.
+    fn wait(mut self: Box<Self>) {
+        let ended = loop {
+            match self.frozen.try_wait() {
+                Some(ended) => break ended,
+                None if loses_its_reader(&self.output, Frozen::POLL_INTERVAL) => return,
+                None => {}
+            }
+        };
+        if let Err(failure) = ended.result {
             tell_helper(&self.output, &failure.to_string());
         }
     }
+}
+
+/// Whether nobody reads from the pipe any more, which is waited for.
+fn loses_its_reader(output: &PipeWriter, patience: Duration) -> bool {
+    let mut descriptor = libc::pollfd {
+        fd: output.as_raw_fd(),
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: one descriptor, which is open, and its structure.
+    unsafe { libc::poll(&raw mut descriptor, 1, patience.as_millis() as libc::c_int) };
+    descriptor.revents & libc::POLLERR != 0
 }
 
 /// Tells why there will be no snapshot. A helper that knows already, or is gone, does not read it.

@@ -15,7 +15,10 @@ pub enum Stage {
     Connected,
     /// The heap is read from a frozen image: the isolate may go on, stand still or, once the file is complete, die.
     Frozen,
-    /// The file is complete under its final name.
+    /// The file is complete under its final name, and its helper runs what follows: the program of the option `exec`. Nobody
+    /// waits for that but a process at its end, which nothing may outlive.
+    Following,
+    /// The file is complete, and the helper has ended.
     Complete,
     /// There is no file, and people have been told why.
     Failed,
@@ -28,6 +31,7 @@ impl Stage {
             Self::Requested,
             Self::Connected,
             Self::Frozen,
+            Self::Following,
             Self::Complete,
             Self::Failed,
         ]
@@ -64,7 +68,7 @@ impl DumpStage {
     /// Whether a dump is being made.
     pub fn is_at_work(&self) -> bool {
         match self.get() {
-            Stage::Requested | Stage::Connected | Stage::Frozen => true,
+            Stage::Requested | Stage::Connected | Stage::Frozen | Stage::Following => true,
             Stage::Idle | Stage::Complete | Stage::Failed => false,
         }
     }
@@ -84,6 +88,11 @@ impl DumpStage {
     /// Waits until the dump from the frozen image is complete or has failed, at most until `deadline`.
     pub fn wait_for_frozen_child(&self, deadline: Instant) {
         self.wait_while(Stage::Frozen, deadline);
+    }
+
+    /// Waits until the helper of a complete dump has ended, at most until `deadline`.
+    pub fn wait_for_helper(&self, deadline: Instant) {
+        self.wait_while(Stage::Following, deadline);
     }
 
     fn wait_while(&self, stage: Stage, deadline: Instant) {
@@ -114,7 +123,12 @@ mod tests {
 
     #[test]
     fn while_a_dump_is_made_no_other_is_claimed() {
-        for at_work in [Stage::Requested, Stage::Connected, Stage::Frozen] {
+        for at_work in [
+            Stage::Requested,
+            Stage::Connected,
+            Stage::Frozen,
+            Stage::Following,
+        ] {
             let stage = DumpStage::default();
             stage.set(at_work);
             assert!(!stage.claim(), "{at_work:?}");
@@ -139,6 +153,18 @@ mod tests {
             stage.wait_for_connection(Duration::from_secs(60));
         });
         assert_eq!(stage.get(), Stage::Connected);
+    }
+
+    #[test]
+    fn whoever_waits_for_the_file_does_not_wait_for_what_follows() {
+        let stage = DumpStage::default();
+        stage.set(Stage::Following);
+        stage.wait_for_frozen_child(Instant::now() + Duration::from_secs(60));
+        std::thread::scope(|scope| {
+            scope.spawn(|| stage.set(Stage::Complete));
+            stage.wait_for_helper(Instant::now() + Duration::from_secs(60));
+        });
+        assert_eq!(stage.get(), Stage::Complete);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char};
 use std::time::Instant;
 
 use super::isolates::isolate_out_of_memory;
-use super::{Cause, Meanwhile};
+use super::{Cause, Meanwhile, Watch};
 use crate::message::tell;
 use crate::v8::{FatalError, Isolate, NoFatalError, OutOfMemoryDetails};
 
@@ -62,14 +62,18 @@ fn leave_a_dump(location: *const c_char) {
     let Some(isolate) = isolate_out_of_memory() else {
         return;
     };
-    if isolate.needs_javascript() {
-        return;
+    let deadline = Instant::now() + isolate.watch.rules.timeout;
+    if !isolate.needs_javascript() {
+        let cause = Cause::OutOfMemory { location };
+        isolate.dump_and_wait(cause, meanwhile(&isolate.watch), deadline);
     }
-    let meanwhile = if isolate.watch.is_of_this_thread() {
+    isolate.watch.dump.wait_for_helper(deadline);
+}
+
+fn meanwhile(watch: &Watch) -> Meanwhile {
+    if watch.is_of_this_thread() {
         Meanwhile::Waits
     } else {
         Meanwhile::OtherThreadWaits
-    };
-    let deadline = Instant::now() + isolate.watch.rules.timeout;
-    isolate.dump_and_wait(Cause::OutOfMemory { location }, meanwhile, deadline);
+    }
 }

@@ -2,7 +2,7 @@
 
 // Those who take part in a dump are killed or stopped at a random moment of it.
 const { isAtDeath } = require("../course");
-const { Subject, find, pause, tryKill } = require("../subject");
+const { Subject, pause, tryKill } = require("../subject");
 
 /** How long a dump took that was not cut short, in milliseconds: the moments of a kill lie within it. */
 const durations = { threshold: 150, death: 300 };
@@ -30,7 +30,7 @@ async function finish(subject, kind) {
 const killed = (victims) => async (trial) => {
   const { subject, kind } = await begin(trial);
   if (!trial.isWatched) return finish(subject, kind);
-  await find(() => victims(subject).length > 0 || subject.hasEnded, 10_000);
+  await subject.find(() => victims(subject).length > 0 || subject.hasEnded, 10_000);
   const started = performance.now();
   await pause(Math.random() * durations[kind]);
   trial.hasHit = victims(subject).filter(({ id }) => tryKill(id, "SIGKILL")).length > 0;
@@ -56,7 +56,7 @@ module.exports = [
     isKilled: true,
     async run(trial) {
       const { subject, kind } = await begin(trial);
-      if (trial.isWatched) await find(() => subject.helpers().length > 0 || subject.hasEnded, 10_000);
+      if (trial.isWatched) await subject.find(() => subject.helpers().length > 0 || subject.hasEnded, 10_000);
       await pause(Math.random() * durations[kind]);
       trial.hasHit = !subject.hasEnded && tryKill(subject.process.pid, "SIGKILL");
       await subject.ends();
@@ -69,7 +69,8 @@ module.exports = [
     async run(trial) {
       const subject = await Subject.start(trial);
       await subject.ask("collect");
-      const [helper] = (trial.isWatched && (await find(() => subject.helpers().length > 0 && subject.helpers()))) || [];
+      const [helper] =
+        (trial.isWatched && (await subject.find(() => subject.helpers().length > 0 && subject.helpers()))) || [];
       if (helper) trial.hasHit = tryKill(helper.id, "SIGSTOP");
       await subject.ask("work");
       if (trial.number % 2 === 0) {

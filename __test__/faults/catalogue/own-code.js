@@ -3,7 +3,7 @@
 // The application does itself what a dump does too: it ends, starts processes, minds signals and children, in several
 // threads.
 const { dumpUnder } = require("../course");
-const { Subject, compile, find, pause } = require("../subject");
+const { Subject, compile, pause } = require("../subject");
 
 const addon = (own) => () => ({
   addon: compile("own-handlers.c", "-shared", "-fPIC"),
@@ -22,7 +22,7 @@ module.exports = [
     async run(trial) {
       const subject = await Subject.start(trial);
       await subject.ask("collect");
-      if (trial.isWatched) await find(() => subject.helpers().length > 0, 300);
+      if (trial.isWatched) await subject.find(() => subject.helpers().length > 0, 300);
       await pause(Math.random() * 150);
       subject.tell("exit");
       await subject.ends();

@@ -79,7 +79,9 @@ impl<'x, 'm> Counted<'x, 'm> {
             nodes: self.first_node() + u64::from(self.graph.count) + stores.count,
             edges: root_edges + self.census.edges,
             bytes: histogram.bytes() + stores.bytes,
+            array_buffers: stores.bytes,
             constructors: histogram.largest(|name| self.text(name), [stores]),
+            js_stack: Vec::new(),
         }
     }
 
