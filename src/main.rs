@@ -183,7 +183,8 @@ impl<'a> Course<'a> {
     }
 
     fn stream_from_frozen_child(&mut self) -> Result<Written, Error> {
-        let input = GuardedPipe::of_standard_input().map_err(FrameError::Read)?;
+        let headroom = self.dump.headroom();
+        let input = GuardedPipe::of_standard_input(headroom).map_err(FrameError::Read)?;
         frames::read_snapshot(input, |event| {
             match event {
                 Event::Metadata(metadata) => self.dump.note_metadata(*metadata),

@@ -27,16 +27,6 @@ impl MemoryUse {
     pub fn headroom(&self) -> u64 {
         self.limit.saturating_sub(self.working_set)
     }
-
-    /// What a dump leaves free, so that nobody in the group is killed because of it: 2 % of the limit, and 16 MB at least.
-    pub fn reserve(&self) -> u64 {
-        (self.limit / 50).max(16 << 20)
-    }
-
-    /// Whether more bytes may be used without touching the reserve.
-    pub fn has_room_for(&self, bytes: u64) -> bool {
-        self.headroom() >= self.reserve().saturating_add(bytes)
-    }
 }
 
 /// Version 1 says "no limit" with a number near the largest of its pages (`PAGE_COUNTER_MAX`).
@@ -171,16 +161,6 @@ mod tests {
             ],
         );
         assert_eq!(tightest(&tree).unwrap().working_set, 550);
-    }
-
-    #[test]
-    fn a_dump_leaves_2_percent_of_the_limit_and_16_mb_at_least() {
-        let mb = 1 << 20;
-        let usage = |limit, working_set| MemoryUse { working_set, limit };
-        assert_eq!(usage(100 * mb, 0).reserve(), 16 * mb);
-        assert_eq!(usage(1000 * mb, 0).reserve(), 20 * mb);
-        assert!(usage(100 * mb, 74 * mb).has_room_for(10 * mb));
-        assert!(!usage(100 * mb, 75 * mb).has_room_for(10 * mb));
     }
 
     #[test]

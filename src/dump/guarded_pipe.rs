@@ -1,6 +1,8 @@
 //! Reading from a pipe whose writer may be silent for long, while the memory of the control group is watched.
 
 use std::io::{self, Read};
+use std::rc::Rc;
+use std::time::Duration;
 
 use super::headroom::Headroom;
 use super::relay::{Piece, Relay};
@@ -12,7 +14,7 @@ const COPIED_BYTES: usize = 64 << 10;
 /// nearly used up.
 pub struct GuardedPipe {
     input: Input,
-    headroom: Headroom,
+    headroom: Rc<Headroom>,
     /// Absent where there is none, or the pipe gives it nothing.
     relay: Option<Relay>,
     copied: Vec<u8>,
@@ -26,14 +28,14 @@ type Input = std::fs::File;
 type Input = io::Stdin;
 
 impl GuardedPipe {
-    /// Guards standard input.
+    /// Takes standard input over: when this is dropped its writer sees that nobody reads any more.
     ///
     /// # Errors
     /// No descriptor is left.
-    pub fn of_standard_input() -> io::Result<GuardedPipe> {
+    pub fn of_standard_input(headroom: Rc<Headroom>) -> io::Result<GuardedPipe> {
         Ok(GuardedPipe {
-            input: standard_input()?,
-            headroom: Headroom::of_this_process(),
+            input: take_standard_input()?,
+            headroom,
             relay: Relay::new().ok(),
             copied: Vec::new(),
         })
@@ -59,7 +61,7 @@ impl GuardedPipe {
     fn wait(&mut self) -> io::Result<()> {
         loop {
             self.headroom.check().map_err(io::Error::other)?;
-            if has_something(&self.input)? {
+            if has_something(&self.input, self.headroom.until_next_look())? {
                 return Ok(());
             }
         }
@@ -74,19 +76,21 @@ impl Read for GuardedPipe {
 }
 
 #[cfg(unix)]
-fn standard_input() -> io::Result<Input> {
+fn take_standard_input() -> io::Result<Input> {
     use std::os::fd::AsFd;
-    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+    let input = io::stdin().as_fd().try_clone_to_owned()?;
+    rustix::stdio::dup2_stdin(Input::open("/dev/null")?)?;
+    Ok(input.into())
 }
 
-/// Waits for bytes or the end until it is time to look after the memory again.
+/// Waits for bytes or the end, at most for `patience`.
 #[cfg(unix)]
-fn has_something(input: &Input) -> io::Result<bool> {
+fn has_something(input: &Input, patience: Duration) -> io::Result<bool> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let pause = Timespec {
         tv_sec: 0,
-        tv_nsec: super::headroom::INTERVAL.as_nanos() as _,
+        tv_nsec: patience.subsec_nanos().into(),
     };
     match poll(&mut [PollFd::new(input, PollFlags::IN)], Some(&pause)) {
         Err(rustix::io::Errno::INTR) => Ok(false),
@@ -95,11 +99,11 @@ fn has_something(input: &Input) -> io::Result<bool> {
 }
 
 #[cfg(not(unix))]
-fn standard_input() -> io::Result<Input> {
+fn take_standard_input() -> io::Result<Input> {
     Ok(io::stdin())
 }
 
 #[cfg(not(unix))]
-fn has_something(_: &Input) -> io::Result<bool> {
+fn has_something(_: &Input, _: Duration) -> io::Result<bool> {
     Ok(true)
 }

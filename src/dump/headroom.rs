@@ -1,18 +1,50 @@
 //! The helper gives up before it, or the dump, is what uses up the memory of the control group.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::kin::is_kin;
 use super::preflight::NoRoom;
+use super::reserve::Reserve;
 use crate::cgroup::{MemoryGroups, MemoryUse, SYSTEM_ROOT};
+use crate::summary::Reason;
 
-/// How often it is looked. A group fills by some MB in this time; the reserve is 16 MB at least.
-pub const INTERVAL: Duration = Duration::from_millis(20);
+/// How fast a group can fill, in bytes a millisecond: an application that writes to all of its memory has it copied at this rate.
+const FASTEST_GROWTH: u64 = 2 << 20;
+
+/// The shortest and the longest time between two looks, each of which costs some 50 microseconds a group.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
 /// Watches what the control groups have left.
 pub struct Headroom {
     groups: MemoryGroups,
-    next: Instant,
+    /// `None` until it is known what is dumped and why.
+    reserve: Cell<Option<Reserve>>,
+    next: Cell<Instant>,
+}
+
+/// How the tightest control group stands, and what a dump must leave of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// How the group stands.
+    pub group: MemoryUse,
+    /// Bytes that stay free.
+    pub reserve: u64,
+}
+
+impl Room {
+    /// Whether more bytes may be used without touching the reserve.
+    pub fn has_room_for(&self, bytes: u64) -> bool {
+        self.group.headroom() >= self.reserve.saturating_add(bytes)
+    }
+
+    /// When the reserve may be touched at the earliest.
+    fn next_look(&self) -> Duration {
+        let spare = self.group.headroom().saturating_sub(self.reserve);
+        let (shortest, longest) = PAUSES;
+        Duration::from_millis(spare / FASTEST_GROWTH).clamp(shortest, longest)
+    }
 }
 
 impl Headroom {
@@ -20,28 +52,82 @@ impl Headroom {
     pub fn of_this_process() -> Headroom {
         Headroom {
             groups: MemoryGroups::of_this_process(Path::new(SYSTEM_ROOT)),
-            next: Instant::now(),
+            reserve: Cell::default(),
+            next: Cell::new(Instant::now()),
         }
     }
 
-    /// How the tightest group stands, if any has a limit.
-    pub fn now(&self) -> Option<MemoryUse> {
-        self.groups.tightest()
+    /// From now on the reserve is that of a dump of `process` for `reason`.
+    pub fn keep_reserve_for(&self, reason: Reason, process: u32) {
+        let is_alone = || {
+            self.groups
+                .processes()
+                .iter()
+                .all(|one| is_kin(*one, process))
+        };
+        let kills_others = self.groups.die_together() && !is_alone();
+        let reserve = Reserve::of_dump(reason, kills_others);
+        self.reserve.set(Some(reserve));
+        self.next.set(Instant::now());
     }
 
-    /// Looks, if the last look is an [`INTERVAL`] ago.
+    /// How the tightest group stands, if any has a limit, and if it is known how much must be left.
+    pub fn now(&self) -> Option<Room> {
+        let reserve = self.reserve.get()?;
+        let group = self.groups.tightest()?;
+        let reserve = reserve.bytes(group.limit);
+        Some(Room { group, reserve })
+    }
+
+    /// Looks, if it is time to.
     ///
     /// # Errors
     /// [`NoRoom::Memory`] when the reserve is touched.
-    pub fn check(&mut self) -> Result<(), NoRoom> {
-        let now = Instant::now();
-        if now < self.next {
+    pub fn check(&self) -> Result<(), NoRoom> {
+        if self.until_next_look() > Duration::ZERO {
             return Ok(());
         }
-        self.next = now + INTERVAL;
-        match self.now() {
-            Some(memory) if !memory.has_room_for(0) => Err(NoRoom::Memory(memory)),
+        let room = self.now();
+        let pause = room.map_or(PAUSES.1, |room| room.next_look());
+        self.next.set(Instant::now() + pause);
+        match room {
+            Some(room) if !room.has_room_for(0) => Err(NoRoom::Memory(room)),
             _ => Ok(()),
         }
+    }
+
+    /// How long nobody needs to look.
+    pub fn until_next_look(&self) -> Duration {
+        self.next.get().saturating_duration_since(Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MB: u64 = 1 << 20;
+
+    fn room(left: u64) -> Room {
+        let group = MemoryUse {
+            working_set: 100 * MB - left,
+            limit: 100 * MB,
+        };
+        let reserve = 16 * MB;
+        Room { group, reserve }
+    }
+
+    #[test]
+    fn there_is_room_for_what_leaves_the_reserve() {
+        assert!(room(26 * MB).has_room_for(10 * MB));
+        assert!(!room(25 * MB).has_room_for(10 * MB));
+    }
+
+    #[test]
+    fn it_is_looked_before_the_reserve_can_be_touched() {
+        let milliseconds = |left| room(left).next_look().as_millis();
+        assert_eq!(milliseconds(16 * MB + 5 * FASTEST_GROWTH), 5);
+        assert_eq!(milliseconds(90 * MB), 20);
+        assert_eq!(milliseconds(0), 1);
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Encoding;
 use super::folder::{Folder, Space};
-use crate::cgroup::MemoryUse;
+use super::headroom::Room;
 use crate::message::megabytes;
 use crate::summary::{DumpMetadata, HeapSummary};
 
@@ -28,13 +28,13 @@ pub enum NoRoom {
     #[error(
         "the files of {} are memory (tmpfs) that counts against the control group's limit of {} MB, of which {} MB are left; the \
          heap snapshot needs about {} MB; choose a folder on a disk or raise the limit",
-        folder.display(), megabytes(memory.limit), megabytes(memory.headroom()), megabytes(*needed)
+        folder.display(), megabytes(room.group.limit), megabytes(room.group.headroom()), megabytes(*needed)
     )]
     FileInMemory {
         /// Where the snapshot was to go.
         folder: PathBuf,
         /// How the control group stands.
-        memory: MemoryUse,
+        room: Room,
         /// What is needed, in bytes.
         needed: u64,
     },
@@ -42,9 +42,9 @@ pub enum NoRoom {
     #[error(
         "the control group has {} MB left of its limit of {} MB and the dump must leave {} MB, or the kernel would kill; raise the \
          limit",
-        megabytes(.0.headroom()), megabytes(.0.limit), megabytes(.0.reserve())
+        megabytes(.0.group.headroom()), megabytes(.0.group.limit), megabytes(.0.reserve)
     )]
-    Memory(MemoryUse),
+    Memory(Room),
 }
 
 /// About how many bytes the file of a snapshot will have.
@@ -89,26 +89,22 @@ fn string_bytes(heap: &HeapSummary) -> u64 {
 ///
 /// # Errors
 /// [`NoRoom`]. A folder or a control group that tells nothing counts as roomy.
-pub fn check(
-    folder: &Folder,
-    needed: u64,
-    memory: Option<MemoryUse>,
-) -> Result<Option<String>, NoRoom> {
+pub fn check(folder: &Folder, needed: u64, room: Option<Room>) -> Result<Option<String>, NoRoom> {
     let path = folder.path();
     let space = folder.space().ok();
-    judge(space, memory, needed, path)?;
-    Ok(match (space, memory) {
+    judge(space, room, needed, path)?;
+    Ok(match (space, room) {
         (
             Some(Space {
                 is_memory: true, ..
             }),
-            Some(memory),
+            Some(room),
         ) => Some(format!(
             "the files of {} are memory (tmpfs): the heap snapshot takes about {} MB of the {} MB that the control group has left; \
              a folder on a disk costs none",
             path.display(),
             megabytes(needed),
-            megabytes(memory.headroom()),
+            megabytes(room.group.headroom()),
         )),
         _ => None,
     })
@@ -116,7 +112,7 @@ pub fn check(
 
 fn judge(
     space: Option<Space>,
-    memory: Option<MemoryUse>,
+    room: Option<Room>,
     needed: u64,
     folder: &Path,
 ) -> Result<(), NoRoom> {
@@ -130,16 +126,16 @@ fn judge(
             needed,
         });
     }
-    let Some(memory) = memory else {
+    let Some(room) = room else {
         return Ok(());
     };
     let is_memory = space.is_some_and(|space| space.is_memory);
-    if !memory.has_room_for(0) {
-        Err(NoRoom::Memory(memory))
-    } else if is_memory && !memory.has_room_for(needed) {
+    if !room.has_room_for(0) {
+        Err(NoRoom::Memory(room))
+    } else if is_memory && !room.has_room_for(needed) {
         Err(NoRoom::FileInMemory {
             folder: folder(),
-            memory,
+            room,
             needed,
         })
     } else {
@@ -150,6 +146,7 @@ fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cgroup::MemoryUse;
     use crate::summary::ConstructorUse;
 
     const MB: u64 = 1 << 20;
@@ -159,8 +156,11 @@ mod tests {
             free_bytes: free,
             is_memory,
         };
-        let memory = memory.map(|(working_set, limit)| MemoryUse { working_set, limit });
-        match judge(Some(space), memory, needed, Path::new("/dumps")) {
+        let room = memory.map(|(working_set, limit)| Room {
+            group: MemoryUse { working_set, limit },
+            reserve: 16 * MB,
+        });
+        match judge(Some(space), room, needed, Path::new("/dumps")) {
             Ok(()) => "room".to_owned(),
             Err(error) => error.to_string(),
         }

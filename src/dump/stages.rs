@@ -2,6 +2,7 @@
 //! program that is run. A stage that fails never takes away what those before it have written.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::headroom::Headroom;
@@ -19,7 +20,7 @@ pub struct Dump<'a> {
     options: &'a FileOptions,
     began: Instant,
     place: Place,
-    headroom: Headroom,
+    headroom: Rc<Headroom>,
     content: Summary,
     summary: Option<SummaryFile>,
     /// Whether people have heard that the summary cannot be written.
@@ -45,7 +46,7 @@ impl<'a> Dump<'a> {
             options,
             began: Instant::now(),
             place: Place::of(file, encoding)?.witnessed_by(witness),
-            headroom: Headroom::of_this_process(),
+            headroom: Rc::new(Headroom::of_this_process()),
             content: Summary {
                 program: options.program.clone(),
                 dump: DumpMetadata::default(),
@@ -61,9 +62,15 @@ impl<'a> Dump<'a> {
         })
     }
 
+    /// What watches over the memory of the control group.
+    pub fn headroom(&self) -> Rc<Headroom> {
+        Rc::clone(&self.headroom)
+    }
+
     /// Takes note of who is dumped and why.
     pub fn note_metadata(&mut self, metadata: DumpMetadata) {
         self.content.dump = metadata;
+        self.keep_reserve();
         self.save();
     }
 
@@ -107,10 +114,19 @@ impl<'a> Dump<'a> {
         }
     }
 
+    fn keep_reserve(&self) {
+        let DumpMetadata {
+            reason, process, ..
+        } = self.content.dump;
+        self.headroom.keep_reserve_for(reason, process);
+    }
+
     fn begin_snapshot(&mut self) -> Result<Sink, Error> {
         if self.summary.is_none() {
             self.save();
         }
+        // An inspector's snapshot may come without metadata.
+        self.keep_reserve();
         let Summary { dump, heap, .. } = &self.content;
         let needed = preflight::expected_bytes(dump, heap.as_ref(), self.place.encoding);
         if let Some(notice) = preflight::check(&self.place.folder, needed, self.headroom.now())? {
@@ -152,17 +168,23 @@ impl<'a> Dump<'a> {
         Ok(written)
     }
 
-    /// Whether a program is run behind a complete snapshot: nobody but a process at its end waits for that.
+    /// Whether anything that takes time remains to be done for a complete snapshot.
     pub fn is_followed(&self) -> bool {
-        !self.options.exec.is_empty()
+        self.shall_find_suspects() || !self.options.exec.is_empty()
     }
 
-    /// What remains to be done for a complete snapshot: it is looked for what leaked, and the program of the option `exec` is run.
+    /// What remains to be done for a complete snapshot: it is looked for what leaked, and the program of the option `exec` is
+    /// run.
     pub fn finish(&mut self, written: &Written) {
-        self.find_suspects(written);
-        if !self.is_followed() {
-            return;
+        if self.shall_find_suspects() {
+            self.find_suspects(written);
         }
+        if !self.options.exec.is_empty() {
+            self.run_program(written);
+        }
+    }
+
+    fn run_program(&mut self, written: &Written) {
         let summary = self.summary_path().unwrap_or_default();
         let deadline = self.began + self.options.timeout;
         let result = hook::run(&self.options.exec, &written.file, &summary, deadline);
@@ -191,13 +213,14 @@ impl<'a> Dump<'a> {
     }
 
     /// Who asks for a dump has time to ask what it says. Hashed names would not say anything.
-    fn find_suspects(&mut self, written: &Written) {
+    fn shall_find_suspects(&self) -> bool {
         let is_asked_for = self.content.dump.reason == Reason::Request;
-        if !self.options.suspects || self.options.redact || is_asked_for {
-            return;
-        }
+        self.options.suspects && !self.options.redact && !is_asked_for
+    }
+
+    fn find_suspects(&mut self, written: &Written) {
         let deadline = self.began + self.options.timeout;
-        match suspects::find(&self.place, written, &mut self.headroom, deadline) {
+        match suspects::find(&self.place, written, &self.headroom, deadline) {
             Ok(file) => {
                 let told = format!("suspects: all of them are in {}", file.display());
                 tell(&told);

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::headroom::{Headroom, INTERVAL};
+use super::headroom::Headroom;
 use super::place::Place;
 use super::sink::Written;
 use super::temporary::TemporaryFile;
@@ -62,7 +62,7 @@ pub enum NoSuspects {
 pub fn find(
     place: &Place,
     snapshot: &Written,
-    headroom: &mut Headroom,
+    headroom: &Headroom,
     deadline: Instant,
 ) -> Result<PathBuf, NoSuspects> {
     check_memory(snapshot, headroom)?;
@@ -97,8 +97,8 @@ pub const TIME_IS_OVER: i32 = 75;
 fn check_memory(snapshot: &Written, headroom: &Headroom) -> Result<(), NoSuspects> {
     let needed = snapshot.snapshot_bytes + snapshot.snapshot_bytes / 2;
     let (left, has_room) = match (headroom.now(), available_to_all()) {
-        (Some(memory), available) if available.is_none_or(|bytes| memory.headroom() <= bytes) => {
-            (memory.headroom(), memory.has_room_for(needed))
+        (Some(room), available) if available.is_none_or(|bytes| room.group.headroom() <= bytes) => {
+            (room.group.headroom(), room.has_room_for(needed))
         }
         (_, Some(available)) => (available, available >= needed),
         (_, None) => return Ok(()),
@@ -133,7 +133,7 @@ fn start(snapshot: &Path, output: &File, seconds: Duration) -> io::Result<Child>
 
 fn wait(
     child: &mut Child,
-    headroom: &mut Headroom,
+    headroom: &Headroom,
     deadline: Instant,
 ) -> Result<ExitStatus, NoSuspects> {
     loop {
@@ -144,6 +144,6 @@ fn wait(
         if Instant::now() >= deadline {
             return Err(NoSuspects::Time);
         }
-        thread::sleep(INTERVAL);
+        thread::sleep(headroom.until_next_look());
     }
 }

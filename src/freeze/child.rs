@@ -87,8 +87,13 @@ where
         background,
     } = birth.terms;
     let background = background.filter(|_| birth.way == Way::CopyOnWrite);
+    drop_descriptors_but(output.as_raw_fd());
+    // Before it has to wait for a CPU that nobody else wants: memory is copied from this moment on.
+    if birth.way == Way::CopyOnWrite {
+        be_killed_first();
+    }
     match background {
-        // First of all, because the application goes on at this moment.
+        // Soon, because the application goes on at this moment.
         Some(_) => run_when_idle(),
         None => set_scheduling(libc::SCHED_OTHER),
     }
@@ -96,10 +101,6 @@ where
     set_deadline(*deadline);
     leave_no_core();
     stand_alone();
-    drop_descriptors_but(output.as_raw_fd());
-    if birth.way == Way::CopyOnWrite {
-        be_killed_first();
-    }
     let mut child = Child {
         way: birth.way,
         output: *output,

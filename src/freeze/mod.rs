@@ -288,7 +288,8 @@ pub struct Frozen {
 impl Frozen {
     /// How long after its deadline a child that did not end by itself is killed.
     const GRACE: Duration = Duration::from_secs(2);
-    const POLL_INTERVAL: Duration = Duration::from_millis(10);
+    /// How often it is looked whether the child has ended.
+    pub const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
     /// The child's process id.
     pub fn process(&self) -> u32 {

@@ -352,12 +352,32 @@ pub struct Reading {
 }
 
 impl ChildEnd for Reading {
-    /// Waits for the child and reaps it. What it could not tell the helper itself, such as that it was killed, is told here.
-    fn wait(self: Box<Self>) {
-        if let Err(failure) = self.frozen.wait().result {
+    /// Waits for the child and reaps it. What it could not tell the helper itself, such as that it was killed, is told here. A
+    /// child that nobody reads any more is killed: until it writes again it would not notice, and have memory copied.
+    fn wait(mut self: Box<Self>) {
+        let ended = loop {
+            match self.frozen.try_wait() {
+                Some(ended) => break ended,
+                None if loses_its_reader(&self.output, Frozen::POLL_INTERVAL) => return,
+                None => {}
+            }
+        };
+        if let Err(failure) = ended.result {
             tell_helper(&self.output, &failure.to_string());
         }
     }
+}
+
+/// Whether nobody reads from the pipe any more, which is waited for.
+fn loses_its_reader(output: &PipeWriter, patience: Duration) -> bool {
+    let mut descriptor = libc::pollfd {
+        fd: output.as_raw_fd(),
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: one descriptor, which is open, and its structure.
+    unsafe { libc::poll(&raw mut descriptor, 1, patience.as_millis() as libc::c_int) };
+    descriptor.revents & libc::POLLERR != 0
 }
 
 /// Tells why there will be no snapshot. A helper that knows already, or is gone, does not read it.
