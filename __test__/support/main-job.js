@@ -19,7 +19,7 @@ const methods = Object.keys(flags);
 /** The share of the limit that each leaking program gives as its threshold. */
 const threshold = 0.75;
 
-const dangerLine = /^node-oom-heapdump: (?!summary: ).*\d+.*(%|percent).*$/gm;
+const dangerLine = /^node-oom-heapdump: (?!summary: |suspects: ).*\d+.*(%|percent).*$/gm;
 const completeLine =
   /^node-oom-heapdump: heap snapshot of process (\d+) is complete: (.+) \(([\d.]+) MB in ([\d.]+) s\)$/gm;
 const fatalLine = /^.*FATAL ERROR: .*JavaScript heap out of memory.*$/gm;
