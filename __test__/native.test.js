@@ -175,7 +175,7 @@ for (const major of majors) {
           node: node(major).path,
           cwd: directory,
           flags: ["--max-old-space-size=60", "--inspect=0", "--expose-gc"],
-          options: { method: "auto", threshold: 1, name: "mine" },
+          options: { method: "auto", threshold: 1, name: "mine", suspects: false },
         },
       );
       assert.deepEqual(result, []);
