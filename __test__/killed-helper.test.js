@@ -19,10 +19,18 @@ const killedWhenThereIs = (name) => `
   const fs = require("node:fs")
   globalThis.kept = Array.from({ length: 2e5 }, (_, index) => ({ index }))
   const dump = watch({ method: "native", threshold: false, keep: 1 }).createHeapSnapshot("mine")
-  const children = fs.readFileSync("/proc/self/task/" + process.pid + "/children", "utf8").trim().split(" ")
-  const helper = children.find((id) => fs.readFileSync("/proc/" + id + "/comm", "utf8") === "node-oom-heapdu\\n")
+  const children = () => fs.readFileSync("/proc/self/task/" + process.pid + "/children", "utf8").trim().split(" ")
+  const isHelper = (id) => {
+    try {
+      return fs.readFileSync("/proc/" + id + "/comm", "utf8") === "node-oom-heapdu\\n"
+    } catch {
+      return false // There is no child, or it has ended meanwhile.
+    }
+  }
+  let helper
+  while (!(helper = children().find(isHelper)) && !fs.existsSync("mine.heapsnapshot"));
   while (!fs.existsSync(${JSON.stringify(name)}) && !fs.existsSync("mine.heapsnapshot"));
-  if (fs.existsSync(${JSON.stringify(name)})) process.kill(Number(helper), "SIGKILL")
+  if (helper && fs.existsSync(${JSON.stringify(name)})) process.kill(Number(helper), "SIGKILL")
   dump.then((file) => ({ file }), ({ message }) => ({ message }))
     .then((result) => console.log(JSON.stringify(result)))`;
 
