@@ -57,6 +57,7 @@ pub fn create_heap_snapshot<'env>(env: &'env Env, file: Option<String>) -> Resul
                 watch.snapshot_completed(dump);
                 deferred.resolve(move |_| Ok(path));
                 helper.wait();
+                watch.dump.helper_ended();
             }
             Err(error) => deferred.reject(reason(error)),
         })

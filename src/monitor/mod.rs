@@ -148,7 +148,7 @@ fn make_dump(danger: &Danger, frames: Option<Frames>, helpers: &Helpers) {
                 duration: start.elapsed(),
             });
             helper.wait();
-            watch.helper_ended();
+            watch.dump.helper_ended();
         }
         Err(error) => {
             if !error.was_told() {

@@ -1,6 +1,6 @@
 //! How far the dump of one isolate has come: one word that the isolate's thread and the monitor share.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// The stages in their order. From the last two, the next dump goes back to `Requested`.
@@ -15,10 +15,7 @@ pub enum Stage {
     Connected,
     /// The heap is read from a frozen image: the isolate may go on, stand still or, once the file is complete, die.
     Frozen,
-    /// The file is complete under its final name, and its helper runs what follows: the program of the option `exec`. Nobody
-    /// waits for that but a process at its end, which nothing may outlive.
-    Following,
-    /// The file is complete, and the helper has ended.
+    /// The file is complete under its final name.
     Complete,
     /// There is no file, and people have been told why.
     Failed,
@@ -31,7 +28,6 @@ impl Stage {
             Self::Requested,
             Self::Connected,
             Self::Frozen,
-            Self::Following,
             Self::Complete,
             Self::Failed,
         ]
@@ -44,12 +40,15 @@ impl Stage {
 /// The stage of an isolate's dump.
 pub struct DumpStage {
     word: AtomicU8,
+    /// The helpers of complete files that have not ended: they look for what leaked and run the program of the option `exec`.
+    helpers: AtomicU32,
 }
 
 impl Default for DumpStage {
     fn default() -> Self {
         Self {
             word: AtomicU8::new(Stage::Idle as u8),
+            helpers: AtomicU32::new(0),
         }
     }
 }
@@ -68,7 +67,7 @@ impl DumpStage {
     /// Whether a dump is being made.
     pub fn is_at_work(&self) -> bool {
         match self.get() {
-            Stage::Requested | Stage::Connected | Stage::Frozen | Stage::Following => true,
+            Stage::Requested | Stage::Connected | Stage::Frozen => true,
             Stage::Idle | Stage::Complete | Stage::Failed => false,
         }
     }
@@ -90,22 +89,37 @@ impl DumpStage {
         self.wait_while(Stage::Frozen, deadline);
     }
 
-    /// Waits until the helper of a complete dump has ended, at most until `deadline`.
-    pub fn wait_for_helper(&self, deadline: Instant) {
-        self.wait_while(Stage::Following, deadline);
+    /// A file is complete, and its helper is still there.
+    pub fn note_helper(&self) {
+        self.helpers.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// That helper has ended.
+    pub fn helper_ended(&self) {
+        self.helpers.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Waits until the helpers of complete files have ended, at most until `deadline`. Only a process at its end, which nothing
+    /// may outlive, waits for what they do.
+    pub fn wait_for_helpers(&self, deadline: Instant) {
+        wait_while(|| self.helpers.load(Ordering::Acquire) > 0, deadline);
     }
 
     fn wait_while(&self, stage: Stage, deadline: Instant) {
-        const PAUSE: Duration = Duration::from_micros(500);
-        while self.get() == stage && Instant::now() < deadline {
-            std::thread::sleep(PAUSE);
-        }
+        wait_while(|| self.get() == stage, deadline);
     }
 
     fn advance(&self, from: Stage, to: Stage) -> bool {
         self.word
             .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
+    }
+}
+
+fn wait_while(is_so: impl Fn() -> bool, deadline: Instant) {
+    const PAUSE: Duration = Duration::from_micros(500);
+    while is_so() && Instant::now() < deadline {
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -123,12 +137,7 @@ mod tests {
 
     #[test]
     fn while_a_dump_is_made_no_other_is_claimed() {
-        for at_work in [
-            Stage::Requested,
-            Stage::Connected,
-            Stage::Frozen,
-            Stage::Following,
-        ] {
+        for at_work in [Stage::Requested, Stage::Connected, Stage::Frozen] {
             let stage = DumpStage::default();
             stage.set(at_work);
             assert!(!stage.claim(), "{at_work:?}");
@@ -156,15 +165,18 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_for_the_file_does_not_wait_for_what_follows() {
+    fn whoever_waits_for_the_file_or_wants_the_next_one_does_not_wait_for_what_follows() {
         let stage = DumpStage::default();
-        stage.set(Stage::Following);
-        stage.wait_for_frozen_child(Instant::now() + Duration::from_secs(60));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        stage.note_helper();
+        stage.set(Stage::Complete);
+        stage.wait_for_frozen_child(deadline);
+        assert!(stage.claim());
         std::thread::scope(|scope| {
-            scope.spawn(|| stage.set(Stage::Complete));
-            stage.wait_for_helper(Instant::now() + Duration::from_secs(60));
+            scope.spawn(|| stage.helper_ended());
+            stage.wait_for_helpers(deadline);
         });
-        assert_eq!(stage.get(), Stage::Complete);
+        assert_eq!(stage.get(), Stage::Requested);
     }
 
     #[test]

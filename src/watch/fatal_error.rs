@@ -67,7 +67,7 @@ fn leave_a_dump(location: *const c_char) {
         let cause = Cause::OutOfMemory { location };
         isolate.dump_and_wait(cause, meanwhile(&isolate.watch), deadline);
     }
-    isolate.watch.dump.wait_for_helper(deadline);
+    isolate.watch.dump.wait_for_helpers(deadline);
 }
 
 fn meanwhile(watch: &Watch) -> Meanwhile {

@@ -94,7 +94,7 @@ impl IsolateWatch {
         }
         match self.watch().dump.get() {
             Stage::Requested | Stage::Connected => self.outlive_the_dump(current, initial),
-            Stage::Idle | Stage::Frozen | Stage::Following | Stage::Complete | Stage::Failed => {
+            Stage::Idle | Stage::Frozen | Stage::Complete | Stage::Failed => {
                 self.step_aside(current)
             }
         }
@@ -105,8 +105,7 @@ impl IsolateWatch {
     fn meet_the_limit(&self) {
         let watch = self.watch();
         let cause = Cause::NearHeapLimit;
-        let has_file = watch.dump.get() == Stage::Following;
-        if has_file || !watch.dump.is_at_work() && !watch.is_due(&cause) {
+        if !watch.dump.is_at_work() && !watch.is_due(&cause) {
             return;
         }
         let Some(meanwhile) = policy::meanwhile(&cause, watch.is_worker(), &MemoryLeft::now())

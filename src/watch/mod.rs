@@ -183,24 +183,21 @@ impl Watch {
         self.lock_outcome().clone()
     }
 
-    /// A snapshot is complete. Its helper is still there: see [`Watch::helper_ended`].
+    /// A snapshot is complete. Its helper is still there: see [`DumpStage::helper_ended`].
     pub fn dump_completed(&self, dump: CompleteDump) {
         let mut outcome = self.lock_outcome();
         outcome.files.push(dump.file.clone());
         outcome.failure = None;
         drop(outcome);
         self.last_dump.complete.store(self.now(), Ordering::Relaxed);
-        self.dump.set(Stage::Following);
+        self.dump.note_helper();
+        self.dump.set(Stage::Complete);
         (self.announce)(News::Complete(dump));
     }
 
-    /// The helper of the complete dump has nothing left to do.
-    pub fn helper_ended(&self) {
-        self.dump.set(Stage::Complete);
-    }
-
-    /// A snapshot that the program asked for is complete.
+    /// Likewise for a snapshot that the program asked for.
     pub fn snapshot_completed(&self, dump: CompleteDump) {
+        self.dump.note_helper();
         self.lock_outcome().files.push(dump.file.clone());
         (self.announce)(News::Complete(dump));
     }
@@ -388,7 +385,7 @@ mod tests {
             pause: None,
             duration: Duration::ZERO,
         });
-        watch.helper_ended();
+        watch.dump.helper_ended();
     }
 
     #[test]
