@@ -151,7 +151,7 @@ fn spawn(
         .ok_or_else(|| failed(io::Error::other("its output is not connected")))?;
     Ok(RunningHelper {
         child,
-        answers: BufReader::new(answers),
+        answers: Some(BufReader::new(answers)),
         goes_on: false,
     })
 }
@@ -193,7 +193,8 @@ pub struct Snapshot {
 /// A helper at work.
 pub struct RunningHelper {
     child: Child,
-    answers: BufReader<ChildStdout>,
+    /// Closed when it has ended.
+    answers: Option<BufReader<ChildStdout>>,
     /// Whether it goes on behind a complete snapshot.
     goes_on: bool,
 }
@@ -213,7 +214,7 @@ impl RunningHelper {
         let mut remains = Remains::default();
         let mut complete = None;
         let error = loop {
-            match Answer::read_from(&mut self.answers) {
+            match self.next_answer() {
                 Ok(Some(Answer::Connected)) => connected(),
                 Ok(Some(Answer::Writing { file })) => remains.note_writing(file),
                 Ok(Some(Answer::Naming { file })) => remains.note_naming(file),
@@ -266,9 +267,15 @@ impl RunningHelper {
         snapshot.ok_or(HelperError::Ended { process, how, left })
     }
 
-    /// How it ended, in words, and whether it said that all is well.
+    fn next_answer(&mut self) -> io::Result<Option<Answer>> {
+        self.answers.as_mut().map_or(Ok(None), Answer::read_from)
+    }
+
+    /// How it ended, in words, and whether it said that all is well. Nothing of it is left then.
     fn end(&mut self) -> (String, bool) {
-        match self.child.wait() {
+        let ended = self.child.wait();
+        self.answers = None;
+        match ended {
             Ok(status) => (status.to_string(), status.success()),
             // An application that waits for any child may have reaped it before us.
             Err(error) => (error.to_string(), true),
