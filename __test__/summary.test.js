@@ -82,7 +82,8 @@ test("a summary that no JavaScript asked for has no stack", async (context) => {
     const instance = watch({ threshold: false, method: "native", signal: "SIGUSR2", name: "mine" })
     instance.on("dump", () => process.exit())
     setInterval(() => {}, 1000)
-    require("node:child_process").spawn("sh", ["-c", "sleep 0.5; kill -USR2 " + process.pid])`;
+    const later = "(sleep 0.5; kill -USR2 " + process.pid + ") &"
+    require("node:child_process").spawn("sh", ["-c", later], { stdio: "ignore" })`;
   await runWatched(script, { cwd: directory });
   assert.deepEqual(readSummary(directory, "mine").heap.jsStack, []);
 });
