@@ -36,18 +36,19 @@ const killedWhenThereIs = (name) => `
 
 /**
  * Runs such a script until the helper was killed in time: `{ directory, finished, result }`. `prepare` is called with the
- * directory of each try.
+ * directory of each try, `flags` are Node's, `others` the files that may be there too.
  */
-async function untilKilled(context, script, wasInTime, prepare = () => {}) {
+async function untilKilled(context, script, wasInTime, { prepare = () => {}, flags = [], others = [] } = {}) {
   for (let tries = 0; tries < 30; tries++) {
     const directory = temporaryDirectory(context);
     prepare(directory);
-    const finished = await runWatched(script, { cwd: directory });
+    const finished = await runWatched(script, { cwd: directory, flags });
     const result = printed(finished);
     if (wasInTime({ finished, result })) return { directory, finished, result };
     const file = path.join(directory, "mine.heapsnapshot");
     assert.deepEqual(result, { file });
-    assert.deepEqual(snapshotsIn(directory), ["mine.heapsnapshot"]);
+    const left = snapshotsIn(directory).filter((name) => !others.includes(name));
+    assert.deepEqual(left, ["mine.heapsnapshot"]);
   }
   throw new Error("the helper was never killed in time");
 }
@@ -57,7 +58,7 @@ const hasFailed = ({ result }) => result.message !== undefined;
 for (const name of ["mine.heapsnapshot.part", "mine.summary.json.part"]) {
   test(`a helper that is killed beside ${name} leaves no temporary file, and the error says so`, async (context) => {
     const { directory, finished, result } = await untilKilled(context, killedWhenThereIs(name), hasFailed);
-    assert.match(result.message, /^no heap snapshot: the helper .*what it had written of it was removed$/);
+    assert.match(result.message, /^no heap snapshot: the helper .*its temporary files are removed$/);
     assert.deepEqual(ourLines(finished), []);
     assert.deepEqual(snapshotsIn(directory), []);
   });
@@ -84,10 +85,36 @@ test("a snapshot that had its name when the helper was killed is a snapshot", as
     context,
     killedWhenThereIs("mine.heapsnapshot"),
     ({ finished }) => saysSo.test(finished.stderr),
-    delayKeep,
+    { prepare: delayKeep },
   );
   const file = path.join(directory, "mine.heapsnapshot");
   assert.deepEqual(result, { file });
   assert.deepEqual(snapshotsIn(directory), ["mine.heapsnapshot"]);
   assert.ok((await readWithHeapParser(file)).nodes > 2e5);
 });
+
+for (const [what, name, options] of [
+  ["it looks for what leaked", "mine.suspects.json.part", {}],
+  ["the program of the option exec runs", "begun", { suspects: false, exec: ["sh", "-c", "touch begun; sleep 1"] }],
+]) {
+  test(`a helper that is killed while ${what} is told of, and leaves the snapshot and no temporary file`, async (context) => {
+    const all = { method: "native", threshold: 1, name: "mine", ...options };
+    const script = `
+      const fs = require("node:fs")
+      const { helpersOf } = require(${JSON.stringify(path.join(__dirname, "support", "processes.js"))})
+      globalThis.kept = Array.from({ length: 2e5 }, (_, index) => ({ index }))
+      const instance = watch(${JSON.stringify(all)})
+      gc()
+      while (!fs.existsSync(${JSON.stringify(name)}) && !fs.existsSync("mine.suspects.json"));
+      if (fs.existsSync(${JSON.stringify(name)})) for (const { id } of helpersOf(process.pid)) process.kill(id, "SIGKILL")
+      instance.on("dump", ({ path }) => setTimeout(() => console.log(JSON.stringify({ file: path })), 300))
+      setTimeout(() => process.exit(), 2000)`;
+    const flags = ["--expose-gc", "--max-old-space-size=100"];
+    const isTold = ({ finished }) =>
+      /ended .* when the heap snapshot was complete, so what follows/.test(finished.stderr);
+    const others = ["mine.suspects.json", "begun"];
+    const { directory } = await untilKilled(context, script, isTold, { flags, others });
+    const left = snapshotsIn(directory).filter((file) => !others.includes(file));
+    assert.deepEqual(left, ["mine.heapsnapshot"]);
+  });
+}

@@ -152,6 +152,7 @@ fn spawn(
     Ok(RunningHelper {
         child,
         answers: Some(BufReader::new(answers)),
+        remains: Remains::default(),
         goes_on: false,
     })
 }
@@ -195,6 +196,8 @@ pub struct RunningHelper {
     child: Child,
     /// Closed when it has ended.
     answers: Option<BufReader<ChildStdout>>,
+    /// What it would leave if it were killed.
+    remains: Remains,
     /// Whether it goes on behind a complete snapshot.
     goes_on: bool,
 }
@@ -211,13 +214,12 @@ impl RunningHelper {
     /// # Errors
     /// A [`HelperError`], which has been told already if [`HelperError::was_told`]. The helper has ended then.
     pub fn hear_of_snapshot(&mut self, connected: impl Fn()) -> Result<Snapshot, HelperError> {
-        let mut remains = Remains::default();
         let mut complete = None;
         let error = loop {
             match self.next_answer() {
                 Ok(Some(Answer::Connected)) => connected(),
-                Ok(Some(Answer::Writing { file })) => remains.note_writing(file),
-                Ok(Some(Answer::Naming { file })) => remains.note_naming(file),
+                Ok(Some(Answer::Writing { file })) => self.remains.note_writing(file),
+                Ok(Some(Answer::Naming { file })) => self.remains.note_naming(file),
                 Ok(Some(Answer::Complete { file, bytes })) => {
                     complete = Some(Snapshot { file, bytes });
                 }
@@ -233,7 +235,12 @@ impl RunningHelper {
                 }
                 Ok(None) | Err(_) => {
                     let (how, _) = self.end();
-                    return complete.map_or_else(|| self.look_after(&remains, how), Ok);
+                    let Some(snapshot) = complete else {
+                        return self.look_after(how);
+                    };
+                    // Killed or not, it has said what matters; a temporary file can only be that of a summary.
+                    self.remains.remove();
+                    return Ok(snapshot);
                 }
             }
         };
@@ -241,23 +248,29 @@ impl RunningHelper {
         Err(error)
     }
 
-    /// Waits for its end: after a complete snapshot it runs the program of the option `exec`.
+    /// Waits for its end: after a complete snapshot it looks for what leaked and runs the program of the option `exec`.
     pub fn wait(mut self) {
+        while let Ok(Some(answer)) = self.next_answer() {
+            if let Answer::Writing { file } = answer {
+                self.remains.note_writing(file);
+            }
+        }
         let (how, is_success) = self.end();
         if self.goes_on && !is_success {
             tell(&format!(
-                "the helper (process {}) ended ({how}) when the heap snapshot was complete, so the program of the option exec \
-                 may not have run to its end",
-                self.process()
+                "the helper (process {}) ended ({how}) when the heap snapshot was complete, so what follows it, such as the \
+                 program of the option exec, may not have come to its end; {}",
+                self.process(),
+                describe_left(&self.remains.remove())
             ));
         }
     }
 
     /// What there is of a snapshot whose helper was killed.
-    fn look_after(&self, remains: &Remains, how: String) -> Result<Snapshot, HelperError> {
+    fn look_after(&self, how: String) -> Result<Snapshot, HelperError> {
         let process = self.process();
-        let snapshot = remains.snapshot();
-        let left = describe_left(&remains.remove());
+        let snapshot = self.remains.snapshot();
+        let left = describe_left(&self.remains.remove());
         if let Some(snapshot) = &snapshot {
             tell(&format!(
                 "heap snapshot is complete: {}; the helper (process {process}) ended ({how}) before it could say so",
@@ -285,7 +298,7 @@ impl RunningHelper {
 
 fn describe_left(files: &[(PathBuf, io::Error)]) -> String {
     if files.is_empty() {
-        return "what it had written of it was removed".to_owned();
+        return "its temporary files are removed".to_owned();
     }
     let names = files
         .iter()
