@@ -84,8 +84,8 @@ impl Place {
         self.name.suspects(self.number)
     }
 
-    /// Goes on to the next number under which there are no snapshot and no suspects. A file that cannot be looked up counts as absent: it is
-    /// taken, or not, when it is needed.
+    /// Goes on to the next number under which there are no snapshot and no suspects. A file that cannot be looked up counts as
+    /// absent: it is taken, or not, when it is needed.
     pub fn skip_taken_snapshots(&mut self) {
         let has = |name: OsString| self.folder.has(&name).unwrap_or(false);
         while has(self.snapshot()) || has(self.suspects()) {

@@ -105,13 +105,11 @@ impl<'a> Dump<'a> {
     }
 
     fn sink(&mut self) -> Result<&mut Sink, Error> {
-        match self.sink.take() {
-            Some(sink) => Ok(self.sink.insert(sink)),
-            None => {
-                let sink = self.begin_snapshot()?;
-                Ok(self.sink.insert(sink))
-            }
-        }
+        let sink = match self.sink.take() {
+            Some(sink) => sink,
+            None => self.begin_snapshot()?,
+        };
+        Ok(self.sink.insert(sink))
     }
 
     fn keep_reserve(&self) {
@@ -186,8 +184,7 @@ impl<'a> Dump<'a> {
 
     fn run_program(&mut self, written: &Written) {
         let summary = self.summary_path().unwrap_or_default();
-        let deadline = self.began + self.options.timeout;
-        let result = hook::run(&self.options.exec, &written.file, &summary, deadline);
+        let result = hook::run(&self.options.exec, &written.file, &summary, self.deadline());
         tell(&result.describe());
         self.content.exec = Some(result);
         self.save();
@@ -219,11 +216,9 @@ impl<'a> Dump<'a> {
     }
 
     fn find_suspects(&mut self, written: &Written) {
-        let deadline = self.began + self.options.timeout;
-        match suspects::find(&self.place, written, &self.headroom, deadline) {
+        match suspects::find(&self.place, written, &self.headroom, self.deadline()) {
             Ok(file) => {
-                let told = format!("suspects: all of them are in {}", file.display());
-                tell(&told);
+                tell(&format!("suspects: all of them are in {}", file.display()));
                 self.content.suspects = file.file_name().map(FileName::of);
                 self.save();
             }
@@ -231,6 +226,10 @@ impl<'a> Dump<'a> {
                 "suspects: not all is known of what leaked, for {reason}; node-oom-heapdump analyze tells it"
             )),
         }
+    }
+
+    fn deadline(&self) -> Instant {
+        self.began + self.options.timeout
     }
 
     fn remove_oldest(&self) {
