@@ -56,7 +56,7 @@ function scratchOf({ name }) {
 /** Fuzzes a target for so long, or until it crashes; returns what libFuzzer says at the end. */
 async function fuzz(target, minutes) {
   const limits = [`-max_len=${target.longest}`, `-rss_limit_mb=${MOST_MEGABYTES}`, `-timeout=${MOST_SECONDS}`];
-  const flags = [`-max_total_time=${Math.round(60 * minutes)}`, "-print_final_stats=1", ...limits];
+  const flags = [`-max_total_time=${Math.round(60 * minutes)}`, "-print_final_stats=1", "-detect_leaks=0", ...limits];
   const command = ["+nightly", "fuzz", "run", target.name, scratchOf(target), seedsOf(target), "--", ...flags];
   const fuzzer = spawn("cargo", command, { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
