@@ -36,50 +36,49 @@ function cpuOf(process) {
   return { own: user + system, ofChildren: ofChildren + systemOfChildren };
 }
 
-/** Samples of a stretch of time. */
+/** Observes a process: `{ began, ended, samples, cpu }`, the times in milliseconds since the epoch. */
 class Observation {
+  #process;
   #timer;
+  #before;
+  #samples = [];
+  #began = Date.now();
 
   constructor(process) {
-    this.process = process;
-    this.samples = [];
-    this.began = Date.now();
-    this.before = cpuOf(process);
-    this.#timer = setInterval(() => this.sample(), EACH);
+    this.#process = process;
+    this.#before = cpuOf(process);
+    this.#timer = setInterval(() => this.#sample(), EACH);
   }
 
-  sample() {
+  #sample() {
     try {
-      this.samples.push(sampleOf(this.process));
+      this.#samples.push(sampleOf(this.#process));
     } catch {
       clearInterval(this.#timer); // It has ended, which is told elsewhere.
     }
   }
 
   end() {
-    this.sample();
+    this.#sample();
     clearInterval(this.#timer);
-    this.ended = Date.now();
-    const { own, ofChildren } = cpuOf(this.process);
-    this.cpu = { own: own - this.before.own, ofChildren: ofChildren - this.before.ofChildren };
-  }
-
-  /** Whether a moment, in milliseconds since the epoch, belongs to it. */
-  includes(moment) {
-    return moment >= this.began && moment < this.ended;
-  }
-
-  /** Samples without a child, in which nothing of a dump is under way. */
-  get atRest() {
-    return this.samples.filter(({ isAtRest }) => isAtRest);
-  }
-
-  /** Zombies that were there in more than one sample. */
-  get zombies() {
-    const times = new Map();
-    for (const { zombies } of this.samples) for (const id of zombies) times.set(id, (times.get(id) ?? 0) + 1);
-    return [...times].filter(([, seen]) => seen > 1).map(([id]) => id);
+    const { own, ofChildren } = cpuOf(this.#process);
+    return {
+      began: this.#began,
+      ended: Date.now(),
+      samples: this.#samples,
+      cpu: { own: own - this.#before.own, ofChildren: ofChildren - this.#before.ofChildren },
+    };
   }
 }
 
-module.exports = { Observation };
+/** Samples without a child, in which nothing of a dump is under way. */
+const atRest = ({ samples }) => samples.filter(({ isAtRest }) => isAtRest);
+
+/** Zombies that were there in more than one sample. */
+function zombiesIn({ samples }) {
+  const times = new Map();
+  for (const { zombies } of samples) for (const id of zombies) times.set(id, (times.get(id) ?? 0) + 1);
+  return [...times].filter(([, seen]) => seen > 1).map(([id]) => id);
+}
+
+module.exports = { Observation, atRest, zombiesIn };

@@ -3,6 +3,8 @@
 // SOAK.md: what a soak has seen, in tables.
 
 const os = require("node:os");
+const { atRest, zombiesIn } = require("./observation");
+const { minutesWithoutDump } = require("./verdict");
 const { markdown, median, megabytes, milliseconds } = require("../../bench/compare/statistics");
 
 const values = (samples, name) => samples.map((sample) => sample[name]);
@@ -24,10 +26,10 @@ const rows = {
   minutes: ({ observation }) => Math.round((observation.ended - observation.began) / 60_000),
   "RSS, median (MB)": ({ observation }) => megabytes(median(values(observation.samples, "rss"))),
   "RSS, highest (MB)": ({ observation }) => megabytes(most(observation.samples, "rss")),
-  "descriptors at rest": ({ observation }) => range(observation.atRest, "descriptors"),
+  "descriptors at rest": ({ observation }) => range(atRest(observation), "descriptors"),
   "descriptors, most": ({ observation }) => most(observation.samples, "descriptors"),
-  "threads at rest": ({ observation }) => range(observation.atRest, "threads"),
-  "zombies in two samples": ({ observation }) => observation.zombies.length,
+  "threads at rest": ({ observation }) => range(atRest(observation), "threads"),
+  "zombies in two samples": ({ observation }) => zombiesIn(observation).length,
   "dumps asked": ({ asked }) => asked.length,
   "dumps complete": ({ dumps }) => dumps.filter(({ isComplete }) => isComplete).length,
   "CPU of the service": ({ observation }) => share(observation.cpu.own, observation.ended - observation.began),
@@ -76,8 +78,8 @@ function course(parts) {
     name,
     megabytes(median(values(observation.samples, "rss"))),
     megabytes(most(observation.samples, "rss")),
-    range(observation.atRest, "descriptors"),
-    range(observation.atRest, "threads"),
+    range(atRest(observation), "descriptors"),
+    range(atRest(observation), "threads"),
     dumps.length,
     milliseconds(Math.max(...values(dumps, "pauseMs"))),
     milliseconds(latency.p99),
@@ -99,8 +101,10 @@ function dumpsTold(dumps) {
   );
 }
 
-/** The page. `terms` are the figures that the soak goes by. */
-function page({ stretches, parts, dumping, dumps, files, faults }, terms) {
+/** The page of what was found. */
+function page(findings, faults) {
+  const { stretches, parts, dumping, dumps, files, terms } = findings;
+  const { stillMade } = minutesWithoutDump(findings);
   const loads = values(stretches.during.observation.samples, "load");
   return [
     "# A service under load, dumped each minute",
@@ -120,9 +124,12 @@ function page({ stretches, parts, dumping, dumps, files, faults }, terms) {
     "",
     dumpsTold(dumps),
     "",
-    course(parts),
+    course(parts.map((name) => stretches[name])),
     "",
-    `The soak fails when a minute has no dump, or one that is not complete by \`check\`; when descriptors or threads at rest are`,
+    `Beside a dump that is being made there is no other, however long it takes: ${stillMade.length} of ${terms.minutes} minutes had none for this reason.`,
+    "The frozen child runs at idle priority, and waits where other work takes all processors.",
+    "",
+    `The soak fails when another minute has no dump, or one that is not complete by \`check\`; when descriptors or threads at rest are`,
     `more after than before, when a zombie stays or a child is left; when the median RSS after is more than ${inPercent(terms.rssAllowed)} above that`,
     `before; when a request fails; when a temporary file or more than ${terms.keep} snapshots are left. Left were ${files.join(", ")}.`,
     "",
