@@ -118,7 +118,8 @@ module.exports = {
   plot,
   title: "Smallest memory limit",
   note: `The smallest limit of a memory control group in which the gradual leak of table 1 leaves a complete file, as a multiple of
-\`--max-old-space-size\`, bisected to 4 %, in a quick run to 15 %. "no dump at all": the smallest in which V8 ends the application, and not the kernel.`,
+\`--max-old-space-size\`, bisected to 4 %, in a quick run to 15 %. "no dump at all": the smallest in which V8 ends the application,
+and not the kernel.`,
   turns: () => 1,
   isTimed: false,
   cells,
