@@ -13,6 +13,7 @@ module.exports = {
   generators: { names: "`cursors` in generators.js", growth: "array" },
   "global-array": { names: "`globalThis.debugLog`", growth: "array" },
   "linked-list": { names: "`lastStep` in linked-list.js", growth: "linkedList" },
+  "listener-scope": { names: "`pages` in listener-scope.js", growth: "map", entries: 10_000 },
   listeners: { names: "`bus._events.config` in listeners.js", growth: "listeners" },
   memoize: { names: "`results` in memoize.js", growth: "map" },
   promises: { names: "`pending` in promises.js", growth: "map" },

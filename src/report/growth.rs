@@ -111,7 +111,7 @@ pub fn of_object(
             entries: largest_count,
         };
     }
-    if leads_through(heap, path, "_events") {
+    if ends_in_listeners(heap, path) {
         return Growth::Listeners { entries };
     }
     if largest_class == Some("Promise") {
@@ -132,12 +132,18 @@ pub fn of_object(
     }
 }
 
-/// Whether one of the last steps of a path has this name.
-fn leads_through(heap: &Heap, path: &[EdgeIndex], name: &str) -> bool {
+/// Whether a path ends in the listeners of an emitter, and not in what one of them sees.
+fn ends_in_listeners(heap: &Heap, path: &[EdgeIndex]) -> bool {
+    let graph = &heap.graph;
+    let is_scope = |edge: EdgeIndex| {
+        graph.edge_type(edge) == EdgeType::Internal
+            && graph.edge_name(edge) == EdgeName::Text("context".into())
+    };
     path.iter()
         .rev()
         .take(6)
-        .any(|&edge| heap.graph.edge_name(edge) == EdgeName::Text(name.into()))
+        .take_while(|&&edge| !is_scope(edge))
+        .any(|&edge| graph.edge_name(edge) == EdgeName::Text("_events".into()))
 }
 
 /// Whether most of what a node retains is outside of V8's heap.
