@@ -15,6 +15,7 @@ use super::place::Place;
 use super::sink::Written;
 use super::temporary::TemporaryFile;
 use super::{Error, preflight};
+use crate::cgroup::{SYSTEM_ROOT, available_memory};
 use crate::message::megabytes;
 use crate::request::SUSPECTS_COMMAND;
 
@@ -96,7 +97,7 @@ pub const TIME_IS_OVER: i32 = 75;
 /// Measured from 15 MB to 2.4 GB: 1.2 times the snapshot at most; compressed ones need their strings beside that.
 fn check_memory(snapshot: &Written, headroom: &Headroom) -> Result<(), NoSuspects> {
     let needed = snapshot.snapshot_bytes + snapshot.snapshot_bytes / 2;
-    let (left, has_room) = match (headroom.now(), available_to_all()) {
+    let (left, has_room) = match (headroom.now(), available_memory(Path::new(SYSTEM_ROOT))) {
         (Some(room), available) if available.is_none_or(|bytes| room.group.headroom() <= bytes) => {
             (room.group.headroom(), room.has_room_for(needed))
         }
@@ -107,17 +108,6 @@ fn check_memory(snapshot: &Written, headroom: &Headroom) -> Result<(), NoSuspect
         true => Ok(()),
         false => Err(NoSuspects::Memory { needed, left }),
     }
-}
-
-/// What the system could give to a new process without swapping, in bytes.
-fn available_to_all() -> Option<u64> {
-    #[cfg(target_os = "linux")]
-    {
-        use procfs::{Current, Meminfo};
-        Meminfo::current().ok()?.mem_available
-    }
-    #[cfg(not(target_os = "linux"))]
-    None
 }
 
 fn start(snapshot: &Path, output: &File, seconds: Duration) -> io::Result<Child> {
