@@ -56,7 +56,7 @@ pub enum NoSuspects {
 }
 
 /// Finds the suspects of a complete snapshot until `deadline` or for [`LONGEST`], has them told on standard error, and
-/// returns the file that holds them.
+/// returns the file that holds them, which has no name yet.
 ///
 /// # Errors
 /// [`NoSuspects`]; the dump is as it was then.
@@ -65,10 +65,9 @@ pub fn find(
     snapshot: &Written,
     headroom: &Headroom,
     deadline: Instant,
-) -> Result<PathBuf, NoSuspects> {
+) -> Result<TemporaryFile, NoSuspects> {
     check_memory(snapshot, headroom)?;
-    let name = place.suspects();
-    let (mut temporary, file) = TemporaryFile::create(place, &name)?;
+    let (temporary, file) = TemporaryFile::create(place, &place.suspects())?;
     let deadline = deadline.min(Instant::now() + LONGEST);
     let seconds = deadline.saturating_duration_since(Instant::now());
     let mut child = start(&snapshot.file, &file, seconds)?;
@@ -85,10 +84,7 @@ pub fn find(
         _ => return Err(NoSuspects::Failed(status)),
     }
     file.sync_all()?;
-    match temporary.move_to(&name)? {
-        true => Ok(place.path_of(&name)),
-        false => Err(NoSuspects::Taken(place.path_of(&name))),
-    }
+    Ok(temporary)
 }
 
 /// The exit code that says so; sysexits(3) has it for what may succeed later.
