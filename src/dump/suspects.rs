@@ -3,6 +3,7 @@
 //! It is a process of its own, so that neither its memory nor its time can take anything from the dump: it is ended when its
 //! time is over or the control group has no room for it. What it finds means nothing here.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,8 +40,8 @@ pub enum NoSuspects {
     #[error("{0}")]
     Room(#[from] preflight::NoRoom),
     /// The time was over.
-    #[error("that takes more than {} s", LONGEST.as_secs())]
-    Time,
+    #[error("that takes more than {:.1} s", .0.as_secs_f64())]
+    Time(Duration),
     /// The program cannot be run.
     #[error("the program for it cannot be run ({0})")]
     Start(#[from] io::Error),
@@ -68,10 +69,12 @@ pub fn find(
 ) -> Result<TemporaryFile, NoSuspects> {
     check_memory(snapshot, headroom)?;
     let (temporary, file) = TemporaryFile::create(place, &place.suspects())?;
-    let deadline = deadline.min(Instant::now() + LONGEST);
-    let seconds = deadline.saturating_duration_since(Instant::now());
-    let mut child = start(&snapshot.file, &file, seconds)?;
-    let outcome = wait(&mut child, headroom, deadline + TO_END);
+    let time = deadline
+        .saturating_duration_since(Instant::now())
+        .min(LONGEST);
+    let snapshot = snapshot.file.file_name().unwrap_or_default();
+    let mut child = start(place, snapshot, &file, time)?;
+    let outcome = wait(&mut child, headroom, time);
     if outcome.is_err() {
         // It may have ended by itself, which is as good.
         let _ = child.kill();
@@ -80,7 +83,7 @@ pub fn find(
     let status = outcome?;
     match status.code() {
         Some(0) => {}
-        Some(TIME_IS_OVER) => return Err(NoSuspects::Time),
+        Some(TIME_IS_OVER) => return Err(NoSuspects::Time(time)),
         _ => return Err(NoSuspects::Failed(status)),
     }
     file.sync_all()?;
@@ -106,29 +109,27 @@ fn check_memory(snapshot: &Written, headroom: &Headroom) -> Result<(), NoSuspect
     }
 }
 
-fn start(snapshot: &Path, output: &File, seconds: Duration) -> io::Result<Child> {
+/// The snapshot is handed over open: who replaces its folder meanwhile has nothing else looked through.
+fn start(place: &Place, snapshot: &OsStr, output: &File, time: Duration) -> io::Result<Child> {
     Command::new(std::env::current_exe()?)
         .arg(SUSPECTS_COMMAND)
         .arg(snapshot)
-        .arg(seconds.as_millis().to_string())
-        .stdin(Stdio::null())
+        .arg(time.as_millis().to_string())
+        .stdin(place.folder.open_file(snapshot)?)
         .stdout(output.try_clone()?)
         .stderr(Stdio::inherit())
         .spawn()
 }
 
-fn wait(
-    child: &mut Child,
-    headroom: &Headroom,
-    deadline: Instant,
-) -> Result<ExitStatus, NoSuspects> {
+fn wait(child: &mut Child, headroom: &Headroom, time: Duration) -> Result<ExitStatus, NoSuspects> {
+    let deadline = Instant::now() + time + TO_END;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
         headroom.check()?;
         if Instant::now() >= deadline {
-            return Err(NoSuspects::Time);
+            return Err(NoSuspects::Time(time));
         }
         thread::sleep(headroom.until_next_look());
     }
