@@ -1,6 +1,8 @@
 //! Link flags of the addon. The helper executable needs none.
 
 fn main() {
+    // Without this line any file of the package, such as a text or an input of the fuzzer, has all built anew.
+    println!("cargo:rerun-if-changed=build.rs");
     #[cfg(feature = "addon")]
     {
         napi_build::setup();
