@@ -1,11 +1,12 @@
 //! The own named properties of objects: where a map's descriptors say that they are, or in a dictionary.
 
-use super::body::{FieldPlace, HashTable, field_place};
 use super::graph::Graph;
+use super::hash_table::HashTable;
 use super::layout::bits;
 use super::layout::kind::Kind;
 use super::memory::Address;
-use super::object::{Object, Shape};
+use super::object::Object;
+use super::shape::{FieldPlace, Shape, field_place};
 use super::tagged::Tagged;
 
 /// An own property.
@@ -53,6 +54,8 @@ const CELL_VALUE: u64 = 24;
 const DESCRIPTOR_SIZE: u64 = 24;
 /// Where an object keeps the properties that are not in it.
 pub const JS_PROPERTIES: u16 = 8;
+/// Where JavaScript's objects keep their elements.
+pub const JS_ELEMENTS: u16 = 16;
 /// Elements of a hash table before its entries; a global dictionary has a longer prefix.
 pub const HASH_TABLE_PREFIX: u64 = 3;
 const GLOBAL_DICTIONARY_PREFIX: u64 = 5;

@@ -11,6 +11,7 @@ pub mod instance_types;
 pub mod kind;
 mod meaning;
 mod rows;
+mod slots;
 mod v10_2;
 mod v11_3;
 mod v12_4;
@@ -18,6 +19,7 @@ mod v13_6;
 mod v14_6;
 
 pub use self::meaning::{InstanceType, InstanceTypes};
+pub use self::slots::Slots;
 
 use self::kind::Kind;
 use self::rows::{field, inserted, tag, tag_as, updated, weak_field};
@@ -84,6 +86,8 @@ pub struct RootsLayout {
     pub handle_scope_data: u64,
     /// Pointer to what keeps the blocks of handles.
     pub handle_scope_implementer: u64,
+    /// Pointer to the frame by which the isolate's thread has left JavaScript: `c_entry_fp`, src/execution/thread-local-top.h.
+    pub exit_frame: u64,
     /// Pointer to the global handles.
     pub global_handles: u64,
     /// In the global handles: pointer to the space of their nodes.
