@@ -56,7 +56,7 @@ describe("the layouts", { concurrency: 2 }, () => {
         assert.deepEqual(found.sort(), listed.sort());
       });
 
-      for (const check of ["stated", "self-test", "sizes"]) {
+      for (const check of ["stated", "self-test", "stack", "sizes"]) {
         const caught = shifted.filter(({ caughtBy }) => caughtBy === check);
         context.diagnostic(`${caught.length} constants are caught by ${check}`);
       }

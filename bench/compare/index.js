@@ -2,10 +2,11 @@
 
 // npm run bench -- [--quick] [--only <words>] [--resume] [--minutes <number>] [--jobs <number>]
 //
-// Measures this package beside every other way to a heap snapshot and writes bench/RESULTS.md with its plots. `--quick`: the
-// most telling cells on Node 24, for five minutes, into .cache/compare/quick. `--only` takes tables (1 to 6), Node majors, sizes, shapes, contenders:
-// "1,24,mix". `--resume` keeps what was measured before. `--minutes` ends the run in time; what was not measured is listed.
-// `--jobs`: how many cells of tables 1 and 2 at a time. `--write` only writes the page and the plots of what is there.
+// Measures this package beside every other way to a heap snapshot and writes bench/RESULTS.md with its plots, and the table of
+// the README. `--quick`: the most telling cells on Node 24, for five minutes, into .cache/compare/quick. `--only` takes tables
+// (1 to 6), Node majors, sizes, shapes, contenders: "1,24,mix". `--resume` keeps what was measured before. `--minutes` ends the
+// run in time; what was not measured is listed. `--jobs`: how many cells of tables 1 and 2 at a time. `--write` only writes
+// the page, the plots and the table of what is there.
 
 const { join } = require("node:path");
 const { parseArgs } = require("node:util");
@@ -15,6 +16,7 @@ const { inTurns } = require("../../scripts/proof-record");
 const { contenders } = require("./contenders");
 const { FOLDER, install } = require("./install");
 const { writePage } = require("./page");
+const { writeReadme } = require("./readme");
 const { Record } = require("./record");
 const tables = require("./tables");
 
@@ -46,7 +48,8 @@ const chosenTables = () => {
   return tables.filter(({ name }) => named.length === 0 || named.includes(name));
 };
 
-const scope = { majors, sizes: SIZES, isQuick: options.quick, ...(options.quick && QUICK) };
+const whole = { majors, sizes: SIZES, isQuick: false };
+const scope = options.quick ? { ...QUICK, isQuick: true } : whole;
 
 /** Every cell as often as its table wants it, without what is there: `[{ table, cell }, …]`, all first turns first. */
 function missing(table, record) {
@@ -80,7 +83,7 @@ async function measure(work, record, packages) {
     if (performance.now() > deadline) return;
     const unusable = hindrance(cell, packages);
     const began = performance.now();
-    const run = unusable ? { unusable } : await table.measure(cell);
+    const run = unusable ? { unusable } : await table.measure(cell, scope);
     record.add(table, cell, run);
     done += 1;
     const seconds = ((performance.now() - began) / 1e3).toFixed(1);
@@ -89,6 +92,7 @@ async function measure(work, record, packages) {
       `${done}/${work.length} table ${table.name}: ${Object.values(cell).join(", ")}: ${seconds} s ${file} ${ending}`,
     );
   });
+  if (done < work.length) console.log(`${work.length - done} measurements were left out: ${minutes} minutes are over`);
 }
 
 async function main() {
@@ -100,7 +104,8 @@ async function main() {
     await measure(interleave(chosenTables().map((table) => missing(table, record))), record, packages);
   }
   const folder = options.quick ? join(FOLDER, "quick") : join(__dirname, "..");
-  console.log(`The results: ${writePage(record, { folder, scope, packages })}`);
+  console.log(`The results: ${writePage(record, { folder, scope, whole, packages })}`);
+  if (!options.quick) console.log(`The table of the README: ${writeReadme(record)}`);
 }
 
 main().catch((error) => {

@@ -19,9 +19,12 @@ function head({ scope, packages }) {
     ),
   );
   const versions = Object.entries(Object.values(packages)[0]).map(([name, { version }]) => `${name} ${version}`);
+  const written = scope.isQuick
+    ? "Written by `npm run bench -- --quick`, a part of the comparison: what was left out stands with each table."
+    : "Written by `npm run bench`;";
   return `# Results of the comparison
 
-Written by \`npm run bench\`; [README.md](README.md) says how each figure is taken and what it cannot show. Linux ${os.release()},
+${written} [README.md](README.md) says how each figure is taken and what it cannot show. Linux ${os.release()},
 ${os.cpus().length} CPUs, ${memory} GB; ${hasGroups ? "control groups of version 1" : "no control groups: memory by VmHWM"}; Node ${nodes}; ${versions.join(", ")}.
 
 ${lacking.length > 0 ? `Packages that cannot be had:\n\n${lacking.join("\n")}` : "All packages could be installed and compiled on each of these versions."}`;
@@ -32,8 +35,8 @@ const loadText = (loads) =>
     ? ""
     : `The load average of the machine was ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}.`;
 
-function howOften(table, measured, scope) {
-  const wanted = table.cells(scope);
+function howOften(table, measured, whole) {
+  const wanted = table.cells(whole);
   const names = new Set(measured.map(({ cell }) => Object.values(cell).join()));
   const absent = wanted.filter((cell) => !names.has(Object.values(cell).join()));
   const runs = measured.map(({ runs }) => runs.length);
@@ -44,7 +47,11 @@ function howOften(table, measured, scope) {
   return `${measured.length} cells, each measured ${times} ${times === "1" ? "time" : "times"}.${notRun} ${loadText(loads)}`.trim();
 }
 
-const words = { megabytes: (value) => `${value} MB`, major: (value) => `Node ${value}` };
+const words = {
+  megabytes: (value) => `${value} MB`,
+  heap: (value) => `a heap of ${value} MB`,
+  major: (value) => `Node ${value}`,
+};
 
 /** Which cells these are: values of which there is nothing, then pairs of values, then how many are left. */
 function summary(absent, wanted) {
@@ -61,17 +68,20 @@ function summary(absent, wanted) {
   return [...told, ...(left.length > 0 ? [`${left.length} others`] : [])].join("; ");
 }
 
-function section(table, record, scope) {
+function section(table, record, whole) {
   const measured = record.cells(table);
   const title = `## ${table.name}. ${table.title}`;
   if (measured.length === 0) return `${title}\n\nNot run.`;
-  return [title, table.note, howOften(table, measured, scope), table.render(measured)].join("\n\n");
+  return [title, table.note, howOften(table, measured, whole), table.render(measured)].join("\n\n");
 }
 
-/** Writes the page and its plots into a folder, and returns the path of the page. */
-function writePage(record, { folder, scope, packages }) {
+/**
+ * Writes the page and its plots into a folder, and returns the path of the page. `scope` is what was asked for, and `whole`
+ * what a whole comparison has.
+ */
+function writePage(record, { folder, scope, whole, packages }) {
   const file = join(folder, "RESULTS.md");
-  const sections = tables.map((table) => section(table, record, scope));
+  const sections = tables.map((table) => section(table, record, whole));
   mkdirSync(join(folder, "plots"), { recursive: true });
   writeFileSync(file, `${[head({ scope, packages }), ...sections].join("\n\n")}\n`);
   plot(record, join(folder, "plots"));

@@ -182,8 +182,9 @@ impl Arena {
 
 /// The class of slots from which memory goes back to the system as soon as a slot is free: 64 KB.
 const LARGE: usize = 16;
-/// Slots below that are cut from pieces of this class: 1 MB.
-const PIECE: usize = 20;
+/// Slots below that are cut from pieces of this class: 256 KB. Each class has its own, for slots of a page between smaller
+/// ones would leave gaps in pages that are in use.
+const PIECE: usize = 18;
 const CLASSES: usize = 48;
 /// The reservation is made accessible in steps of this many bytes.
 const COMMIT_STEP: usize = 16 << 20;
@@ -196,8 +197,8 @@ struct Slots {
     next: usize,
     /// How far the reservation is accessible.
     committed: usize,
-    /// What is left of the piece that small slots are cut from.
-    piece: Range<usize>,
+    /// For each small class what is left of the piece that its slots are cut from.
+    pieces: [Range<usize>; LARGE],
     /// For each class the first free slot, or 0. A free slot's first word is the address of the next one.
     free: [usize; CLASSES],
     in_use: usize,
@@ -210,7 +211,7 @@ impl Slots {
             reservation,
             next: start,
             committed: start,
-            piece: 0..0,
+            pieces: [const { 0..0 }; LARGE],
             free: [0; CLASSES],
             in_use: 0,
         }
@@ -249,7 +250,7 @@ impl Slots {
 
     fn cut(&mut self, class: usize) -> Option<usize> {
         let size = 1usize << class;
-        if class >= LARGE {
+        let Some(piece) = self.pieces.get_mut(class) else {
             let slot = self.next.checked_next_multiple_of(size)?;
             let next = slot
                 .checked_add(size)
@@ -257,13 +258,14 @@ impl Slots {
             self.commit(next)?;
             self.next = next;
             return Some(slot);
+        };
+        if piece.start == piece.end {
+            let slot = self.cut(PIECE)?;
+            self.pieces[class] = slot + size..slot + (1 << PIECE);
+            return Some(slot);
         }
-        let mut slot = self.piece.start.next_multiple_of(size);
-        if slot + size > self.piece.end {
-            slot = self.cut(PIECE)?;
-            self.piece = slot..slot + (1 << PIECE);
-        }
-        self.piece.start = slot + size;
+        let slot = piece.start;
+        piece.start += size;
         Some(slot)
     }
 
@@ -298,4 +300,33 @@ fn move_pages(from: *mut u8, to: *mut u8, size: usize) -> bool {
 fn release_pages(start: *mut u8, size: usize) {
     // SAFETY: large slots start on a page and own all pages they touch; their owner has given the content up.
     unsafe { libc::madvise(start.cast(), size, libc::MADV_DONTNEED) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESERVED: usize = 64 << 20;
+
+    #[test]
+    fn slots_of_a_class_lie_side_by_side_whatever_is_taken_between() {
+        // SAFETY: anonymous memory at an address that the kernel chooses.
+        let start = unsafe {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            libc::mmap(ptr::null_mut(), RESERVED, libc::PROT_NONE, flags, -1, 0)
+        };
+        assert_ne!(start, libc::MAP_FAILED);
+        let mut slots = Slots::within(start as usize..start as usize + RESERVED);
+        let mut last = [0; 2];
+        for _ in 0..32 {
+            for (class, last) in [10, 12].into_iter().zip(&mut last) {
+                let (slot, stale) = slots.take(class).unwrap();
+                assert_eq!(stale, 0);
+                assert!(*last == 0 || slot as usize == *last + (1 << class));
+                *last = slot as usize;
+            }
+        }
+        // SAFETY: the mapping is this test's alone, and nothing points into it any more.
+        assert_eq!(unsafe { libc::munmap(start, RESERVED) }, 0);
+    }
 }

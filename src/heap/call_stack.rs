@@ -18,15 +18,6 @@ const MOST_CALLS: usize = 32;
 /// A stack of V8 is at most some MB, and a frame has some words.
 const MOST_FRAMES: usize = 1 << 16;
 
-/// Where the isolate has `c_entry_fp`, src/execution/thread-local-top.h. Measured.
-const EXIT_FRAME: [((u32, u32), u64); 5] = [
-    ((10, 2), 0x4538),
-    ((11, 3), 0x180),
-    ((12, 4), 0x110),
-    ((13, 6), 0x140),
-    ((14, 6), 0x148),
-];
-
 /// At the frame pointer: the frame of the caller.
 const CALLER: u64 = 0;
 /// Below the frame pointer: the context, or what kind of frame it is. `v8dbg_off_fp_context_or_frame_type`.
@@ -43,10 +34,8 @@ const ENTRIES: [u64; 2] = [1 << 1, 2 << 1];
 /// The calls of the isolate at `isolate`, the innermost first, as `Error.stack` has them: `leak (/srv/app.js:3:7)`. Empty where
 /// it ran no JavaScript, or where that cannot be known.
 pub fn calls(graph: &Graph, isolate: Address) -> Vec<String> {
-    let version = graph.layout().version;
     let memory = graph.decoder.memory;
-    let offset = EXIT_FRAME.iter().find(|(of, _)| *of == version);
-    let Some(exit) = offset.and_then(|(_, offset)| memory.word(isolate + offset)) else {
+    let Some(exit) = memory.word(isolate + graph.layout().roots.exit_frame) else {
         return Vec::new();
     };
     let mut locator = Locator::default();

@@ -1,5 +1,5 @@
 //! One walk over the marked objects, in the order of the file, that learns what the file must know before it is written: the
-//! number of edges, which strings it holds, and the names that objects lend each other. It keeps one byte a node.
+//! number of edges, which strings it holds, and the names that objects lend each other. It keeps half a byte a node.
 
 use super::body::HashTable;
 use super::describe::{Describer, self_size};
@@ -11,26 +11,15 @@ use super::layout::Tag;
 use super::layout::kind::Kind;
 use super::memory::Address;
 use super::names::{NameId, Names};
+use super::notes::{Notes, Storage, StringGroup};
 use super::number_set::NumberSet;
 use super::object::Object;
+use super::properties::{JS_ELEMENTS, JS_PROPERTIES};
 use crate::snapshot::NodeType;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// Bits of a node's byte: its number of edges, or [`MANY_EDGES`].
-const EDGES: u8 = 0x0f;
-const MANY_EDGES: u8 = 0x0f;
-/// The node is a string whose text is an entry of its own.
-const OWNS_STRING: u8 = 0x10;
-/// The node is what an object keeps its elements in.
-const IS_ELEMENTS: u8 = 0x20;
-/// The same bit of a string: edges or nodes are called by it.
-const IS_KEY: u8 = IS_ELEMENTS;
-/// The node is what an object keeps its properties in.
-const IS_PROPERTIES: u8 = 0x40;
-/// The node is in one of the tables: it has another tag, or is a key of ephemerons.
-const IS_SPECIAL: u8 = 0x80;
 /// One count of strings is kept for so many nodes.
-const NODES_PER_COUNT: usize = 64;
+const NODES_PER_COUNT: u32 = 64;
 /// How deep arrays within a constant pool are tagged: the `recursion_limit` of `RecursivelyTagConstantPool`.
 const CONSTANT_POOL_DEPTH: u32 = 3;
 /// Heap strings up to this length are compared with the texts that V8 makes up.
@@ -67,18 +56,9 @@ pub struct LentName {
     pub node_type: Option<NodeType>,
 }
 
-/// Strings are numbered in two groups, so that what many edges are called has a short number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StringGroup {
-    /// Keys of properties, names of constructors, and texts that V8 makes up too.
-    Key,
-    /// All others.
-    Other,
-}
-
 /// What the walk learned.
 pub struct Census {
-    notes: Vec<u8>,
+    notes: Notes,
     string_counts: Vec<[u32; 2]>,
     lent_names: FxHashMap<u32, LentName>,
     elements: NameId,
@@ -142,8 +122,8 @@ impl Census {
     ) -> Census {
         let tags = Tags::new(graph, names);
         let mut census = Census {
-            notes: vec![0; graph.count as usize],
-            string_counts: Vec::with_capacity(graph.count as usize / NODES_PER_COUNT + 1),
+            notes: Notes::new(graph.count),
+            string_counts: Vec::with_capacity((graph.count / NODES_PER_COUNT) as usize + 1),
             lent_names: FxHashMap::default(),
             elements: names.intern("(object elements)"),
             properties: names.intern("(object properties)"),
@@ -155,14 +135,14 @@ impl Census {
             shared_names: FxHashMap::default(),
             histogram: Histogram::default(),
         };
-        let mut rank = 0;
+        let mut rank = 0u32;
         for page in graph.pages.iter() {
             let is_free = graph.is_free(page);
             for address in page.marked() {
                 if let Some(object) = graph.object_on(page, address) {
                     let edges = counter.count(&object);
                     census.edges += edges;
-                    census.notes[rank] |= edges.min(u64::from(MANY_EDGES)) as u8;
+                    census.notes.set_edges(rank, edges);
                     census.note(graph, names, &tags, rank, &object);
                     let bytes = if is_free {
                         0
@@ -179,7 +159,7 @@ impl Census {
         census.decimals = used.decimals;
         census.decimals.rank();
         census.note_keys(graph, &used.keys);
-        census.number_strings();
+        census.number_strings(graph.count);
         census.sort_backing_stores();
         census.find_ephemerons(graph);
         census
@@ -190,14 +170,14 @@ impl Census {
         graph: &Graph<'m>,
         names: &mut Names,
         tags: &Tags,
-        rank: usize,
+        rank: u32,
         object: &Object<'m>,
     ) {
         let kind = object.kind();
         match kind {
             Kind::SeqString | Kind::ExternalString => {
                 self.share_name(graph, names, rank, object);
-                self.notes[rank] = self.notes[rank] & !IS_KEY | OWNS_STRING;
+                self.notes.set_string(rank);
             }
             Kind::JsArrayBuffer => self.note_backing_store(graph, object),
             Kind::BytecodeArray => {
@@ -237,15 +217,15 @@ impl Census {
 
     #[inline]
     fn note_storage(&mut self, graph: &Graph, object: &Object) {
-        for (offset, flag) in [(16, IS_ELEMENTS), (8, IS_PROPERTIES)] {
+        for (offset, storage) in [
+            (JS_ELEMENTS, Storage::Elements),
+            (JS_PROPERTIES, Storage::Properties),
+        ] {
             let target = object
                 .pointer(offset)
                 .filter(|&target| graph.well_known.is_essential(target));
             if let Some(rank) = target.and_then(|target| graph.pages.rank_of(target)) {
-                let note = &mut self.notes[rank as usize];
-                if *note & OWNS_STRING == 0 {
-                    *note |= flag;
-                }
+                self.notes.set_storage(rank, storage);
             }
         }
     }
@@ -262,7 +242,7 @@ impl Census {
         let Some(rank) = target.and_then(|target| graph.pages.rank_of(target)) else {
             return;
         };
-        self.notes[rank as usize] |= IS_SPECIAL;
+        self.notes.set_special(rank);
         let lent = self
             .lent_names
             .entry(rank)
@@ -402,13 +382,7 @@ impl Census {
         self.backing_stores.dedup_by_key(|store| store.memory);
     }
 
-    fn share_name<'m>(
-        &mut self,
-        graph: &Graph<'m>,
-        names: &Names,
-        rank: usize,
-        string: &Object<'m>,
-    ) {
+    fn share_name<'m>(&mut self, graph: &Graph<'m>, names: &Names, rank: u32, string: &Object<'m>) {
         if graph.hides(string.address)
             || !string.shape.is_internalized()
             || super::text::string_length(string) > MAX_SHARED_NAME
@@ -417,7 +391,7 @@ impl Census {
         }
         let text = graph.utf8(string.address, MAX_SHARED_NAME as usize);
         if let Some(name) = names.find(&text) {
-            self.shared_names.insert(name, rank as u32);
+            self.shared_names.insert(name, rank);
         }
     }
 
@@ -433,17 +407,16 @@ impl Census {
         });
         let ranks: Vec<u32> = strings.chain(self.shared_names.values().copied()).collect();
         for rank in ranks {
-            let note = &mut self.notes[rank as usize];
-            if *note & OWNS_STRING != 0 {
-                *note |= IS_KEY;
-            }
+            self.notes.set_key(rank);
         }
     }
 
-    fn number_strings(&mut self) {
-        for notes in self.notes.chunks(NODES_PER_COUNT) {
-            self.string_counts.push(self.strings);
-            for group in notes.iter().filter_map(|&note| string_group(note)) {
+    fn number_strings(&mut self, nodes: u32) {
+        for rank in 0..nodes {
+            if rank % NODES_PER_COUNT == 0 {
+                self.string_counts.push(self.strings);
+            }
+            if let Some(group) = self.notes.string_group(rank) {
                 self.strings[group as usize] += 1;
             }
         }
@@ -472,7 +445,7 @@ impl Census {
                     continue;
                 };
                 if key != graph.well_known.undefined {
-                    self.notes[key_rank as usize] |= IS_SPECIAL;
+                    self.notes.set_special(key_rank);
                     self.ephemerons.push(EphemeronPair {
                         key: key_rank,
                         table: table_rank,
@@ -486,41 +459,22 @@ impl Census {
         self.edges += 2 * self.ephemerons.len() as u64;
     }
 
-    /// The number of edges that extraction finds, if it is small enough to have been noted.
-    #[inline]
-    pub fn edges_of(&self, rank: u32) -> Option<u64> {
-        let edges = self.note_of(rank) & EDGES;
-        (edges != MANY_EDGES).then_some(u64::from(edges))
-    }
-
-    /// Whether the node is in the tables of this census: it may have a lent name or ephemerons.
-    #[inline]
-    pub fn is_special(&self, rank: u32) -> bool {
-        self.note_of(rank) & IS_SPECIAL != 0
-    }
-
-    /// Whether the node is as its map says: it has no text of its own and no other object lends it anything.
-    #[inline]
-    pub fn is_unremarkable(&self, rank: u32) -> bool {
-        self.note_of(rank) & !EDGES == 0
+    /// What is remembered of each node.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// What other objects lend the node.
     #[inline]
     pub fn lent_name(&self, rank: u32) -> Option<LentName> {
-        let note = self.note_of(rank);
-        if note & IS_SPECIAL != 0
+        if self.notes.is_special(rank)
             && let Some(lent) = self.lent_names.get(&rank)
         {
             return Some(*lent);
         }
-        if note & OWNS_STRING != 0 {
-            return None;
-        }
-        let name = match note & (IS_ELEMENTS | IS_PROPERTIES) {
-            0 => return None,
-            IS_PROPERTIES => self.properties,
-            _ => self.elements,
+        let name = match self.notes.storage(rank)? {
+            Storage::Elements => self.elements,
+            Storage::Properties => self.properties,
         };
         Some(LentName {
             name,
@@ -528,20 +482,14 @@ impl Census {
         })
     }
 
-    /// The group of the node's string, if it is a string that the file holds.
-    #[inline]
-    pub fn string_group(&self, rank: u32) -> Option<StringGroup> {
-        string_group(self.note_of(rank))
-    }
-
     /// The group of the node's string and its number there.
     pub fn string_of(&self, rank: u32) -> Option<(StringGroup, u32)> {
-        let group = self.string_group(rank)?;
-        let first = rank - rank % NODES_PER_COUNT as u32;
+        let group = self.notes.string_group(rank)?;
+        let first = rank - rank % NODES_PER_COUNT;
         let before = (first..rank)
-            .filter(|&rank| self.string_group(rank) == Some(group))
+            .filter(|&rank| self.notes.string_group(rank) == Some(group))
             .count();
-        let counts = self.string_counts.get(first as usize / NODES_PER_COUNT)?;
+        let counts = self.string_counts.get((first / NODES_PER_COUNT) as usize)?;
         Some((group, counts[group as usize] + before as u32))
     }
 
@@ -558,17 +506,5 @@ impl Census {
             .binary_search_by_key(&memory, |store| store.memory)
             .ok()
             .map(|index| index as u32)
-    }
-
-    fn note_of(&self, rank: u32) -> u8 {
-        self.notes.get(rank as usize).copied().unwrap_or(0)
-    }
-}
-
-fn string_group(note: u8) -> Option<StringGroup> {
-    match note & (OWNS_STRING | IS_KEY) {
-        note if note & OWNS_STRING == 0 => None,
-        OWNS_STRING => Some(StringGroup::Other),
-        _ => Some(StringGroup::Key),
     }
 }

@@ -26,6 +26,7 @@ pub mod map_cache;
 pub mod mark;
 pub mod memory;
 pub mod names;
+pub mod notes;
 pub mod number_set;
 pub mod object;
 pub mod owner;

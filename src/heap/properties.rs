@@ -53,6 +53,8 @@ const CELL_VALUE: u64 = 24;
 const DESCRIPTOR_SIZE: u64 = 24;
 /// Where an object keeps the properties that are not in it.
 pub const JS_PROPERTIES: u16 = 8;
+/// Where JavaScript's objects keep their elements.
+pub const JS_ELEMENTS: u16 = 16;
 /// Elements of a hash table before its entries; a global dictionary has a longer prefix.
 pub const HASH_TABLE_PREFIX: u64 = 3;
 const GLOBAL_DICTIONARY_PREFIX: u64 = 5;

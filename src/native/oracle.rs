@@ -14,6 +14,7 @@ use object::{Object as _, ObjectSymbol};
 use super::stack::Stack;
 use super::{HeapReader, image};
 use crate::freeze::{self, Child, Failure, Terms, Way};
+use crate::heap::call_stack;
 use crate::heap::graph::Graph;
 use crate::heap::layout::kind::Kind;
 use crate::heap::layout::{Layout, constants, debug_constants};
@@ -127,7 +128,7 @@ fn differing_sizes(graph: &Graph, v8: SizeFromMap) -> Vec<String> {
 
 /// What tells that a constant is wrong.
 pub struct Caught {
-    /// `stated`, `self-test` or `sizes`.
+    /// `stated`, `self-test`, `stack` or `sizes`.
     pub by: String,
     /// What it says.
     pub how: String,
@@ -151,8 +152,8 @@ fn shifted(reader: &HeapReader, name: &str) -> Result<&'static Layout, String> {
 }
 
 /// Asks with the constant called `name` shifted, or as it is if the name is empty, what the reader asks of itself before it
-/// is trusted, and V8 for the sizes of all objects. A crash counts as caught by the self-test, which runs in a frozen child
-/// for that reason.
+/// is trusted, who called it, and V8 for the sizes of all objects. A crash counts as caught by the self-test, which runs in
+/// a frozen child for that reason.
 ///
 /// # Errors
 /// There is no constant of that name, or no frozen child.
@@ -196,6 +197,10 @@ fn look_through(
     };
     if let Err(error) = self_test(&graph) {
         return format!("self-test\t{error}");
+    }
+    // It is JavaScript that asks.
+    if call_stack::calls(&graph, reader.isolate).is_empty() {
+        return "stack\tno function of JavaScript is being called".to_owned();
     }
     match differing_sizes(&graph, v8).first() {
         Some(first) => format!("sizes\t{first}"),

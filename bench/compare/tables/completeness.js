@@ -21,13 +21,21 @@ const exists = ({ contender, major }) => major >= (contenders[contender].since ?
 /** On Node 18 the others have one shape only. */
 const isAffordable = ({ contender, major, shape }) => major !== 18 || contender === "native" || shape === "mix";
 
+const quick = {
+  shapes: ["mix"],
+  leaks: ["gradual", "synchronous"],
+  contenders: ["native", "near-heap-limit", "on-oom", "3.8-hook", "writeHeapSnapshot"],
+};
+const whole = { shapes: compared, leaks, contenders: dumpers };
+
 function cells({ majors, sizes, isQuick }) {
+  const chosen = isQuick ? quick : whole;
   const all = [];
   for (const megabytes of sizes)
-    for (const shape of isQuick ? ["mix"] : compared)
+    for (const shape of chosen.shapes)
       for (const major of majors)
-        for (const happening of isQuick ? ["gradual", "synchronous"] : leaks)
-          for (const contender of dumpers) all.push({ contender, major, shape, happening, megabytes });
+        for (const happening of chosen.leaks)
+          for (const contender of chosen.contenders) all.push({ contender, major, shape, happening, megabytes });
   return all.filter(exists).filter(isAffordable);
 }
 

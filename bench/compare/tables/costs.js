@@ -13,12 +13,15 @@ const asked = ["native", "inspector", "writeHeapSnapshot", "heapdump", "3.8-work
 const dying = ["nothing", "native", "inspector", "near-heap-limit", "on-oom", "3.8-hook"];
 const happenings = { asked: "Asked for while the application is well", synchronous: "At the death of the application" };
 
+/** Beside ours the two that the others are compared with. */
+const quick = { asked: ["native", "writeHeapSnapshot"], synchronous: ["native", "near-heap-limit"] };
+
 function cells({ majors, sizes, isQuick }) {
   const all = [];
   for (const megabytes of sizes.filter((size) => size <= 256))
     for (const shape of isQuick ? ["mix"] : compared)
       for (const major of majors.filter((major) => major !== 18 && (shape === "mix" || major === 24)))
-        for (const [happening, names] of Object.entries({ asked, synchronous: dying }))
+        for (const [happening, names] of Object.entries(isQuick ? quick : { asked, synchronous: dying }))
           for (const contender of names) all.push({ contender, major, shape, happening, megabytes });
   return all.filter(({ contender, major }) => major >= (contenders[contender].since ?? 0));
 }

@@ -6,7 +6,7 @@
 // cells        everything it wants measured, for `{ majors, sizes, isQuick }`
 // turns        how often a cell is measured
 // isTimed      whether other work beside a cell would spoil it
-// measure      measures a cell once
+// measure      measures a cell once, in a whole comparison or a quick one
 // render       its Markdown, of what was measured
 // plot         its picture, where it has one
 

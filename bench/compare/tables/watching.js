@@ -17,9 +17,9 @@ const REQUESTS = 12_000;
 const CONNECTIONS = 20;
 
 const cells = ({ majors, isQuick }) =>
-  majors
-    .filter((major) => major === 24 || !isQuick)
-    .flatMap((major) => Object.keys(watchers).map((watcher) => ({ contender: watcher, major })));
+  majors.flatMap((major) =>
+    (isQuick ? ["none", "ours"] : Object.keys(watchers)).map((watcher) => ({ contender: watcher, major })),
+  );
 
 const packageOf = ({ contender, major }) =>
   watchers[contender].needs ? installed(major, watchers[contender].needs) : "none";

@@ -86,7 +86,7 @@ impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
 
     #[inline]
     fn ephemeron_edges(&mut self, rank: u32, object: &Object<'m>) {
-        if self.census.is_special(rank) {
+        if self.census.notes().is_special(rank) {
             let first = self
                 .census
                 .ephemerons

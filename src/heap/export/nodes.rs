@@ -50,7 +50,7 @@ impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
         is_free: bool,
         texts: &mut MapCache<Text>,
     ) {
-        let is_like_others = self.census.is_unremarkable(rank);
+        let is_like_others = self.census.notes().is_unremarkable(rank);
         let part = self.graph.descriptive_part(object);
         let known = texts.get(part).copied().filter(|_| is_like_others);
         let text = known.unwrap_or_else(|| {
@@ -77,7 +77,7 @@ impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
             name,
             id,
             self_size: 0,
-            edge_count: self.census.edges_of(rank).unwrap_or(0)
+            edge_count: self.census.notes().edges(rank).unwrap_or(0)
                 + self.census.ephemerons_of_key(rank).len() as u64,
         });
     }
@@ -103,7 +103,7 @@ impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
 
     fn type_and_name_text(&mut self, rank: u32, object: &Object<'m>) -> Text {
         let (node_type, name) = self.type_and_name(rank, object);
-        let name = if let Some(group) = self.census.string_group(rank) {
+        let name = if let Some(group) = self.census.notes().string_group(rank) {
             let passed = &mut self.strings_passed[group as usize];
             *passed += 1;
             self.strings.of_heap_string(group, *passed - 1)
@@ -132,11 +132,11 @@ impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
 
     #[inline]
     fn edge_count(&mut self, rank: u32, object: &Object<'m>) -> u64 {
-        let mut count = match self.census.edges_of(rank) {
+        let mut count = match self.census.notes().edges(rank) {
             Some(count) => count,
             None => self.edge_counter.count(object),
         };
-        if self.census.is_special(rank) {
+        if self.census.notes().is_special(rank) {
             count += self.census.ephemerons_of_key(rank).len() as u64;
         }
         if object.kind() == Kind::EphemeronHashTable {

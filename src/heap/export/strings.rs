@@ -2,12 +2,13 @@
 
 use super::Export;
 use super::nodes::{object_id, page_of};
-use crate::heap::census::{Census, EphemeronPair, StringGroup};
+use crate::heap::census::{Census, EphemeronPair};
 use crate::heap::describe::NodeName;
 use crate::heap::extract::AccessorPart;
 use crate::heap::layout::kind::Kind;
 use crate::heap::memory::Address;
 use crate::heap::names::{NameId, Names};
+use crate::heap::notes::StringGroup;
 use crate::heap::page_numbers::PageNumbers;
 use crate::snapshot::chunk::ChunkOutput;
 use crate::snapshot::writer::MAX_STRING_CHARACTERS;
@@ -170,7 +171,7 @@ impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
         let mut bytes = [0; MAX_STRING_CHARACTERS];
         let graph = self.graph;
         for (rank, address) in graph.addresses().enumerate() {
-            if self.census.string_group(rank as u32) != Some(group) {
+            if self.census.notes().string_group(rank as u32) != Some(group) {
                 continue;
             }
             if graph.redaction.is_some() {

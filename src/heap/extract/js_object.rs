@@ -1,14 +1,14 @@
 //! The edges of JavaScript's objects that differ among the objects of a map: properties in a dictionary, elements, memory.
 //! `ExtractPropertyReferences` and `ExtractElementReferences`.
 
-use super::plan::{JS_ELEMENTS, accessor_edges, property_edge_type};
+use super::plan::{accessor_edges, property_edge_type};
 use super::{EdgeName, EdgeSink, Extraction};
 use crate::heap::body::HashTable;
 use crate::heap::graph::Graph;
 use crate::heap::layout::kind::Kind;
 use crate::heap::memory::Address;
 use crate::heap::object::Object;
-use crate::heap::properties::Property;
+use crate::heap::properties::{JS_ELEMENTS, Property};
 use crate::heap::tagged::Tagged;
 use crate::snapshot::EdgeType;
 

@@ -11,13 +11,11 @@ use crate::heap::map_cache::MapCache;
 use crate::heap::memory::Address;
 use crate::heap::names::NameId;
 use crate::heap::object::Object;
-use crate::heap::properties::{JS_PROPERTIES, Place, PropertySlot};
+use crate::heap::properties::{JS_ELEMENTS, JS_PROPERTIES, Place, PropertySlot};
 use crate::heap::tagged::Tagged;
 use crate::heap::text::string_length;
 use crate::snapshot::EdgeType;
 
-/// Where JavaScript's objects keep their elements.
-pub const JS_ELEMENTS: u16 = 16;
 const ACCESSOR_GETTER: u64 = 8;
 const ACCESSOR_SETTER: u64 = 16;
 

@@ -50,9 +50,9 @@ macro_rules! concat_parts {
 }
 
 const OFFSETS_IN_ISOLATE: &[Constant] = numbers!(u64::from(SLOT);
-    roots.table, roots.builtins, roots.handle_scope_data, roots.handle_scope_implementer, roots.global_handles,
-    roots.global_handle_nodes, roots.eternal_handles, roots.startup_object_cache, roots.shareable_object_cache,
-    page.heap,
+    roots.table, roots.builtins, roots.handle_scope_data, roots.handle_scope_implementer, roots.exit_frame,
+    roots.global_handles, roots.global_handle_nodes, roots.eternal_handles, roots.startup_object_cache,
+    roots.shareable_object_cache, page.heap,
 );
 
 const OFFSETS: &[Constant] = numbers!(SLOT;

@@ -84,6 +84,8 @@ pub struct RootsLayout {
     pub handle_scope_data: u64,
     /// Pointer to what keeps the blocks of handles.
     pub handle_scope_implementer: u64,
+    /// Pointer to the frame by which the isolate's thread has left JavaScript: `c_entry_fp`, src/execution/thread-local-top.h.
+    pub exit_frame: u64,
     /// Pointer to the global handles.
     pub global_handles: u64,
     /// In the global handles: pointer to the space of their nodes.

@@ -45,6 +45,7 @@ pub(super) const LAYOUT: Layout = Layout {
         builtin_count: 2054,
         handle_scope_data: 0xd768,
         handle_scope_implementer: 0xd788,
+        exit_frame: 0x4538,
         global_handles: 0xd7a8,
         global_handle_nodes: 16,
         eternal_handles: 0xd7b0,

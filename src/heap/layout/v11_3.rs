@@ -17,6 +17,7 @@ pub(super) const LAYOUT: Layout = Layout {
         builtin_count: 2182,
         handle_scope_data: 0xe390,
         handle_scope_implementer: 0xe3b0,
+        exit_frame: 0x180,
         global_handles: 0xe3d0,
         global_handle_nodes: 8,
         eternal_handles: 0xe3e0,

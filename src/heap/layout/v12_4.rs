@@ -45,6 +45,7 @@ pub(super) const LAYOUT: Layout = Layout {
         builtin_count: 2304,
         handle_scope_data: 0x200,
         handle_scope_implementer: 0xedb8,
+        exit_frame: 0x110,
         global_handles: 0xedd8,
         global_handle_nodes: 8,
         eternal_handles: 0xee60,

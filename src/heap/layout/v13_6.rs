@@ -16,6 +16,7 @@ pub(super) const LAYOUT: Layout = Layout {
         builtin_count: 2384,
         handle_scope_data: 0x230,
         handle_scope_implementer: 0xfcf0,
+        exit_frame: 0x140,
         global_handles: 0xfd10,
         global_handle_nodes: 8,
         eternal_handles: 0xfd80,

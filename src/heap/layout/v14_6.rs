@@ -17,6 +17,7 @@ pub(super) const LAYOUT: Layout = Layout {
         builtin_count: 2415,
         handle_scope_data: 0x230,
         handle_scope_implementer: 0x100b0,
+        exit_frame: 0x148,
         global_handles: 0x100d0,
         global_handle_nodes: 8,
         eternal_handles: 0x10140,
