@@ -207,7 +207,7 @@ declare namespace watchHeap {
   }
 
   interface Events {
-    /** A snapshot is complete. */
+    /** A snapshot and its summary are complete. Its suspects, and the program of the option `exec`, may come later. */
     dump: [dump: Dump];
     /** What the process warns of, too. */
     warning: [message: string];

@@ -6,7 +6,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { before, test } = require("node:test");
 const { temporaryDirectory } = require("./support/program");
-const { buildReader, readWithHeapParser, snapshotsIn } = require("./support/snapshot");
+const { buildReader, readSummary, readWithHeapParser, snapshotsIn } = require("./support/snapshot");
 const { ourLines, printed, runWatched } = require("./support/watched");
 
 before(buildReader);
@@ -90,6 +90,7 @@ test("a snapshot that had its name when the helper was killed is a snapshot", as
   const file = path.join(directory, "mine.heapsnapshot");
   assert.deepEqual(result, { file });
   assert.deepEqual(snapshotsIn(directory), ["mine.heapsnapshot"]);
+  assert.equal(readSummary(directory, "mine").snapshot.file, "mine.heapsnapshot");
   assert.ok((await readWithHeapParser(file)).nodes > 2e5);
 });
 

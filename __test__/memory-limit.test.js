@@ -54,6 +54,28 @@ test("without room for the reserve nothing but the summary is written, and the p
   assert.equal(readSummary(directory, "mine").snapshot.state, "failed");
 });
 
+test("suspects are not looked for where the control group has no memory for that, and the dump stays", async (context) => {
+  const [group, directory] = [memoryGroup(context, 1000 * MB), temporaryDirectory(context)];
+  const script = `
+    const { helpersOf } = require(${JSON.stringify(path.join(__dirname, "support", "processes.js"))})
+    globalThis.kept = Array.from({ length: 1_000_000 }, (_, number) => ({ number, text: "text " + number }))
+    const instance = require(${JSON.stringify(root)})({ method: "native", threshold: 1, name: "mine" })
+    ${leaveRoom(group, 90 * MB)}
+    instance.on("dump", ({ path }) => console.log(JSON.stringify(path)))
+    gc()
+    setInterval(() => {
+      if (instance.status().dumps.length > 0 && helpersOf(process.pid).length === 0) process.exit()
+    }, 10)`;
+  const flags = ["--expose-gc", "--max-old-space-size=500"];
+  const finished = await group.run(process.execPath, [...flags, "-e", script], { cwd: directory });
+  assert.equal(printed(finished), path.join(directory, "mine.heapsnapshot"));
+  const told = /suspects: not all is known of what leaked, for that takes about (\S+) MB and (\S+) MB are left/;
+  const [, needed, left] = told.exec(finished.stderr) ?? assert.fail(finished.stderr);
+  assert.ok(Number(left) <= 90 && Number(needed) > Number(left) - 20, `${needed} ${left}`);
+  assert.deepEqual(fs.readdirSync(directory).sort(), ["mine.heapsnapshot", "mine.summary.json"]);
+  assert.equal(group.kills, 0);
+});
+
 test("a snapshot far larger than what is left is complete on a disk", async (context) => {
   const [group, directory] = [memoryGroup(context, 1000 * MB), temporaryDirectory(context)];
   const { told } = await takeDump(group, directory, leaveRoom(group, 90 * MB), { objects: 1_000_000 });

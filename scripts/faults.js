@@ -25,10 +25,11 @@ const columns = {
   told: "no file, and told why",
   silent: "no file, and not told",
   parts: "`.part` left and not named",
+  untold: "file that its summary does not tell",
 };
 
 /** What must never happen. */
-const zero = ["falselyComplete", "harmed", "silent", "parts"];
+const zero = ["falselyComplete", "harmed", "silent", "parts", "untold"];
 
 /** One run of a fault: what is cleaned up after it stands in it. */
 class Trial {
@@ -91,10 +92,11 @@ async function attempt(fault, details, counts) {
   if (!trial.hasHit) return false;
   counts.tried += 1;
   const parts = left.parts.filter((name) => !subject.stderr.includes(name));
-  for (const kind of ["complete", "falselyComplete"]) counts[kind] += left[kind].length;
+  for (const kind of ["complete", "falselyComplete", "untold"]) counts[kind] += left[kind].length;
   counts.parts += parts.length;
   const remark = (text) => counts.remarks.push(`${text}; it said ${JSON.stringify(subject.stderr.slice(-1500))}`);
   if (left.falselyComplete.length > 0) remark(`falsely complete: ${left.falselyComplete}`);
+  if (left.untold.length > 0) remark(`not told in the summary: ${left.untold}`);
   if (parts.length > 0) remark(`left: ${parts}`);
 
   const isLeftBehind = left.processes.length > 0;

@@ -317,6 +317,7 @@ fn tell_step(step: Step<'_>) {
     answer(&match step {
         Step::Writing(file) => Answer::Writing { file: file.into() },
         Step::Naming(file) => Answer::Naming { file: file.into() },
+        Step::Concluding(file) => Answer::Concluding { file: file.into() },
     });
 }
 

@@ -29,6 +29,8 @@ impl Dumper for InspectorDumper {
         danger.watch.clone().call_for_dump(danger, None);
     }
 
+    fn hurry(&self) {}
+
     fn needs_javascript(&self) -> bool {
         true
     }

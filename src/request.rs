@@ -209,7 +209,7 @@ pub enum UsageError {
     },
 }
 
-/// What the helper tells the addon: any number of the first three, then exactly one of the others, and behind `Complete` at most
+/// What the helper tells the addon: any number of the first four, then exactly one of the others, and behind `Complete` at most
 /// one `Following`. A stream that ends without one of those means that the helper was killed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -220,8 +220,15 @@ pub enum Answer {
         /// Its path.
         file: PathBuf,
     },
-    /// The snapshot, the temporary file that was told of last, is complete and about to get its final name.
+    /// The temporary file that was told of last is complete and about to get its final name: the snapshot or, behind `Following`,
+    /// what is found in it.
     Naming {
+        /// Its path then.
+        file: PathBuf,
+    },
+    /// The temporary file that was told of last is the summary that says so: it is whole, and takes the place of the one before
+    /// as soon as the other file has its name.
+    Concluding {
         /// Its path then.
         file: PathBuf,
     },
@@ -247,8 +254,8 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Sends this answer in one piece: `connected`, `writing <path>`, `naming <path>`, `complete <bytes> <path>`,
-    /// `following`, `failed <reason>` or `source-failed <reason>`, ended by NUL.
+    /// Sends this answer in one piece: `connected`, `writing <path>`, `naming <path>`, `concluding <path>`,
+    /// `complete <bytes> <path>`, `following`, `failed <reason>` or `source-failed <reason>`, ended by NUL.
     ///
     /// A path may hold any byte but NUL, newlines too; only NUL can end it.
     pub fn write_to(&self, output: &mut impl Write) -> io::Result<()> {
@@ -257,6 +264,7 @@ impl Answer {
             Answer::Following => FOLLOWING.to_vec(),
             Answer::Writing { file } => with_path(WRITING, file),
             Answer::Naming { file } => with_path(NAMING, file),
+            Answer::Concluding { file } => with_path(CONCLUDING, file),
             Answer::Complete { bytes, file } => {
                 let path = file.as_os_str().as_encoded_bytes();
                 [COMPLETE, bytes.to_string().as_bytes(), b" ", path].concat()
@@ -297,6 +305,8 @@ impl Answer {
             path_from(path).map(|file| Answer::Writing { file })
         } else if let Some(path) = message.strip_prefix(NAMING) {
             path_from(path).map(|file| Answer::Naming { file })
+        } else if let Some(path) = message.strip_prefix(CONCLUDING) {
+            path_from(path).map(|file| Answer::Concluding { file })
         } else if let Some(rest) = message.strip_prefix(COMPLETE) {
             let space = rest.iter().position(|&byte| byte == b' ')?;
             let bytes = std::str::from_utf8(&rest[..space]).ok()?.parse().ok()?;
@@ -330,6 +340,7 @@ const CONNECTED: &[u8] = b"connected";
 const FOLLOWING: &[u8] = b"following";
 const WRITING: &[u8] = b"writing ";
 const NAMING: &[u8] = b"naming ";
+const CONCLUDING: &[u8] = b"concluding ";
 const COMPLETE: &[u8] = b"complete ";
 const FAILED: &[u8] = b"failed ";
 const SOURCE_FAILED: &[u8] = b"source-failed ";
@@ -375,6 +386,9 @@ mod tests {
             },
             Answer::Naming {
                 file: "/var/dumps/x.heapsnapshot".into(),
+            },
+            Answer::Concluding {
+                file: "/var/dumps/x.summary.json".into(),
             },
             complete("/var/dumps/x.heapsnapshot"),
             Answer::Following,

@@ -13,10 +13,11 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use node_oom_heapdump::freeze::{
-    Child, Ended, Failure, FreezeError, Terms, Way, freeze, freeze_either, mappings,
+    Background, Child, Ended, Failure, FreezeError, Priority, Terms, Way, freeze, freeze_either,
+    hurry, mappings,
 };
 
 const BOTH_WAYS: [Way; 2] = [Way::CopyOnWrite, Way::Shared];
@@ -152,7 +153,7 @@ fn a_copy_on_write_child_keeps_the_image_while_the_application_writes() {
     let terms = Terms {
         output: writer.as_fd(),
         deadline: LONG,
-        background: Some(0.25),
+        background: Some(beside(Priority::Idle)),
     };
     // SAFETY: the job takes no lock and leaves nothing behind.
     let frozen = unsafe { freeze(Way::CopyOnWrite, &terms, &job) }.unwrap();
@@ -324,6 +325,24 @@ fn the_applications_signal_handlers_and_masks_are_not_the_childs() {
 }
 
 #[test]
+fn the_child_is_out_of_the_terminals_reach_and_within_the_applications_share_of_the_cpu() {
+    let _alone = alone();
+    // SAFETY: no memory is touched.
+    let session = unsafe { libc::getsid(0) };
+    for way in BOTH_WAYS {
+        let (ended, said) = run(way, LONG, |child| {
+            // SAFETY: as above.
+            let [process, group, session] =
+                unsafe { [libc::getpid(), libc::getpgid(0), libc::getsid(0)] };
+            say(child, &format!("{} {session}", process == group));
+            Ok(())
+        });
+        assert_eq!(ended.result, Ok(()), "{way}");
+        assert_eq!(said, format!("true {session}"), "{way}");
+    }
+}
+
+#[test]
 fn the_child_leaves_no_core_and_the_application_may() {
     fn core_limit() -> libc::rlim_t {
         let mut limit = libc::rlimit {
@@ -346,13 +365,36 @@ fn the_child_leaves_no_core_and_the_application_may() {
     }
 }
 
+fn beside(priority: Priority) -> Background {
+    Background {
+        share: 0.25,
+        priority,
+    }
+}
+
+/// How the calling process is scheduled: its policy and its nice value.
+fn scheduling() -> String {
+    // SAFETY: no memory is touched.
+    let (policy, nice) = unsafe {
+        let nice = libc::getpriority(libc::PRIO_PROCESS, 0);
+        (libc::sched_getscheduler(0), nice)
+    };
+    format!("{policy} {nice}")
+}
+
 #[test]
-fn a_child_beside_a_living_application_runs_only_when_the_cpu_is_idle() {
+fn a_child_runs_when_the_cpu_is_idle_or_a_little_behind_the_application_or_beside_it() {
     let _alone = alone();
+    let own = scheduling();
+    let nice: i32 = own.split(' ').nth(1).unwrap().parse().unwrap();
+    let idle = format!("{} 19", libc::SCHED_IDLE);
+    let low = format!("{} {}", libc::SCHED_BATCH, (nice + 5).min(19));
     for (way, background, expected) in [
-        (Way::CopyOnWrite, Some(0.25), libc::SCHED_IDLE),
-        (Way::CopyOnWrite, None, libc::SCHED_OTHER),
-        (Way::Shared, None, libc::SCHED_OTHER),
+        (Way::CopyOnWrite, Some(beside(Priority::Idle)), &idle),
+        (Way::CopyOnWrite, Some(beside(Priority::Low)), &low),
+        (Way::CopyOnWrite, Some(beside(Priority::Normal)), &own),
+        (Way::CopyOnWrite, None, &own),
+        (Way::Shared, None, &own),
     ] {
         let (reader, writer) = pipe().unwrap();
         let terms = Terms {
@@ -361,19 +403,67 @@ fn a_child_beside_a_living_application_runs_only_when_the_cpu_is_idle() {
             background,
         };
         let job = |child: &mut Child<'_>| {
-            // SAFETY: no memory is touched.
-            let policy = unsafe { libc::sched_getscheduler(0) };
-            say(child, &policy.to_string());
+            say(child, &scheduling());
             Ok(())
         };
         // SAFETY: the job takes no lock and leaves nothing behind.
         let frozen = unsafe { freeze(way, &terms, &job) }.unwrap();
         assert_eq!(frozen.wait().result, Ok(()));
         drop(writer);
-        assert_eq!(rest_of(reader), expected.to_string(), "{way}");
-        // SAFETY: no memory is touched.
-        assert_eq!(unsafe { libc::sched_getscheduler(0) }, libc::SCHED_OTHER);
+        assert_eq!(&rest_of(reader), expected, "{way} {background:?}");
+        assert_eq!(scheduling(), own);
     }
+}
+
+/// Runs a job in a child that rests 99 times as long as it works, while somebody waits for it.
+fn run_awaited(
+    deadline: Duration,
+    job: impl Fn(&mut Child<'_>) -> Result<(), String>,
+) -> Result<(), Failure> {
+    let (_reader, writer) = pipe().unwrap();
+    let background = Background {
+        share: 0.01,
+        priority: Priority::Idle,
+    };
+    let terms = Terms {
+        output: writer.as_fd(),
+        deadline,
+        background: Some(background),
+    };
+    // SAFETY: the jobs of these tests take no lock and leave nothing behind.
+    let frozen = unsafe { freeze(Way::CopyOnWrite, &terms, &job) }.unwrap();
+    hurry();
+    frozen.wait().result
+}
+
+#[test]
+fn a_child_that_the_application_waits_for_rests_no_more() {
+    const PIECE: Duration = Duration::from_millis(5);
+    let _alone = alone();
+    let result = run_awaited(Duration::from_secs(20), |child| {
+        for _ in 0..100 {
+            let start = Instant::now();
+            while start.elapsed() < PIECE {
+                black_box(start);
+            }
+            child.pace.keep();
+        }
+        Ok(())
+    });
+    assert_eq!(result, Ok(()));
+}
+
+#[test]
+fn a_child_that_the_application_waits_for_gets_its_priority_where_the_system_allows() {
+    let _alone = alone();
+    let own = scheduling();
+    let result = run_awaited(Duration::from_secs(20), |_| {
+        while scheduling() != own {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    });
+    assert_eq!(result, Ok(()), "this test needs CAP_SYS_NICE");
 }
 
 #[test]

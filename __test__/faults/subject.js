@@ -152,8 +152,14 @@ class Subject {
     const processes = () => [...this.helpers(), ...this.readers()];
     await this.find(() => processes().length === 0);
     const files = fs.existsSync(this.directory) ? fs.readdirSync(this.directory) : [];
-    const kinds = { complete: [], falselyComplete: [], parts: files.filter((name) => name.endsWith(".part")) };
+    const kinds = {
+      complete: [],
+      falselyComplete: [],
+      untold: [],
+      parts: files.filter((name) => name.endsWith(".part")),
+    };
     for (const name of files.filter((name) => name.endsWith(".heapsnapshot"))) {
+      if (!isTold(path.join(this.directory, name))) kinds.untold.push(name);
       kinds[(await isWhole(path.join(this.directory, name))) ? "complete" : "falselyComplete"].push(name);
     }
     return { ...kinds, processes: processes() };
@@ -174,6 +180,12 @@ async function isWhole(file) {
   } catch {
     return false;
   }
+}
+
+/** Whether the summary of a snapshot, where it has one, says that it is complete. */
+function isTold(file) {
+  const summary = file.replace(/\.heapsnapshot$/, ".summary.json");
+  return !fs.existsSync(summary) || JSON.parse(fs.readFileSync(summary, "utf8")).snapshot.state === "complete";
 }
 
 function tryKill(id, signal) {

@@ -1,10 +1,12 @@
-//! What the control groups of this process allow it, on Linux: version 1 and 2, nested groups, as seen from a container.
+//! What the control groups of this process allow it, on Linux: version 1 and 2, nested groups, as seen from a container; and
+//! the machine around them.
 //!
 //! It reads files below a root that the caller gives, so that stored trees serve as tests. It knows nothing of dumps.
 //!
 //! A group whose files are out of sight (a container sees its own) does not count.
 
 mod cpu;
+mod machine;
 mod memory;
 #[cfg(test)]
 mod tree;
@@ -13,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use cpu::cpu_quota;
+pub use machine::{available_memory, bytes_in};
 pub use memory::{MemoryGroups, MemoryUse};
 
 /// Where a Linux system has its control groups and the names of those of this process.

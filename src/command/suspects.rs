@@ -1,5 +1,6 @@
-//! `suspects <file> <milliseconds>`, which the helper calls after a dump: writes the suspects to standard output as JSON, and
-//! tells the first one on standard error. When the time is over it tells what it knows by then.
+//! `suspects <name> <milliseconds>`, which the helper calls after a dump: reads the snapshot of that name from standard input,
+//! writes the suspects to standard output as JSON, and tells the first one on standard error. When the time is over it tells
+//! what it knows by then.
 
 use super::CommandError;
 use lexopt::prelude::*;
@@ -8,7 +9,8 @@ use node_oom_heapdump::message::tell;
 use node_oom_heapdump::report::brief::{self, Brief};
 use node_oom_heapdump::report::heap::Heap;
 use node_oom_heapdump::snapshot::reader;
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -27,10 +29,10 @@ enum Known {
 
 pub fn run(mut arguments: lexopt::Parser) -> Result<ExitCode, CommandError> {
     let wrong = |what: String| CommandError::Usage(what, "analyze");
-    let (mut file, mut milliseconds) = (None, None);
+    let (mut name, mut milliseconds) = (None, None);
     while let Some(argument) = arguments.next().map_err(|error| wrong(error.to_string()))? {
         match argument {
-            Value(value) if file.is_none() => file = Some(PathBuf::from(value)),
+            Value(value) if name.is_none() => name = Some(PathBuf::from(value)),
             Value(value) if milliseconds.is_none() => {
                 let parsed = value.parse::<u64>();
                 milliseconds = Some(parsed.map_err(|error| wrong(error.to_string()))?);
@@ -38,13 +40,14 @@ pub fn run(mut arguments: lexopt::Parser) -> Result<ExitCode, CommandError> {
             other => return Err(wrong(other.unexpected().to_string())),
         }
     }
-    let (Some(file), Some(milliseconds)) = (file, milliseconds) else {
-        return Err(wrong("a file and a time are needed".to_owned()));
+    let (Some(name), Some(milliseconds)) = (name, milliseconds) else {
+        return Err(wrong("a name and a time are needed".to_owned()));
     };
     end_with_parent();
+    let snapshot = standard_input()?;
     let deadline = Instant::now() + Duration::from_millis(milliseconds);
     let (sender, known) = channel();
-    std::thread::Builder::new().spawn(move || find(&file, &sender))?;
+    std::thread::Builder::new().spawn(move || find(snapshot, &name, &sender))?;
     let mut largest = None;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -55,8 +58,8 @@ pub fn run(mut arguments: lexopt::Parser) -> Result<ExitCode, CommandError> {
                 for line in brief::lines(&found) {
                     tell(&format!("suspects: {line}"));
                 }
-                let json = serde_json::to_vec_pretty(&found).map_err(std::io::Error::from)?;
-                std::io::stdout().write_all(&json)?;
+                let json = serde_json::to_vec_pretty(&found).map_err(io::Error::from)?;
+                io::stdout().write_all(&json)?;
                 return Ok(ExitCode::SUCCESS);
             }
             Err(RecvTimeoutError::Timeout) => {
@@ -72,15 +75,27 @@ pub fn run(mut arguments: lexopt::Parser) -> Result<ExitCode, CommandError> {
     }
 }
 
-fn find(file: &Path, known: &Sender<Known>) {
-    let found = reader::read(file).map_err(CommandError::from).map(|graph| {
+fn find(snapshot: File, name: &Path, known: &Sender<Known>) {
+    let read = reader::read_open(snapshot, name).map_err(CommandError::from);
+    let found = read.map(|graph| {
         let heap = Heap::of(graph);
         // Who listens no more has ended.
         let _ = known.send(Known::Largest(brief::largest(&heap)));
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        Brief::of(&heap, &name, TOP)
+        Brief::of(&heap, &name.to_string_lossy(), TOP)
     });
     let _ = known.send(Known::Suspects(found));
+}
+
+#[cfg(unix)]
+fn standard_input() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn standard_input() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
 }
 
 /// Nobody is there to end this process when the helper is killed; and what it does can wait for others.

@@ -11,6 +11,7 @@ const LONGEST: usize = 255;
 const COMPRESSED: &str = ".gz";
 const SUMMARY: &str = ".summary.json";
 const SUSPECTS: &str = ".suspects.json";
+const CONCLUSION: &str = ".conclusion.json";
 
 /// The names of a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +54,11 @@ impl Name {
     /// `x.suspects.json`, `x-1.suspects.json`, …
     pub fn suspects(&self, number: u64) -> OsString {
         self.numbered(number, OsStr::new(SUSPECTS))
+    }
+
+    /// `x.conclusion.json`, `x-1.conclusion.json`, …: a summary that waits for its place. Nothing ever has this name itself.
+    pub fn conclusion(&self, number: u64) -> OsString {
+        self.numbered(number, OsStr::new(CONCLUSION))
     }
 
     fn numbered(&self, number: u64, extension: &OsStr) -> OsString {

@@ -14,8 +14,10 @@ use super::{Encoding, Error};
 pub enum Step<'a> {
     /// There is a temporary file from now on.
     Writing(&'a Path),
-    /// The snapshot is complete, and about to get this name.
+    /// The temporary file that was told of last is complete, and about to get this name.
     Naming(&'a Path),
+    /// The temporary file that was told of last is the summary that says so, and takes this one's place right behind.
+    Concluding(&'a Path),
 }
 
 /// Hears of each step.
@@ -84,6 +86,12 @@ impl Place {
         self.name.suspects(self.number)
     }
 
+    /// What a summary is called that waits for its place: another name than that of one which is being written, so that it is
+    /// whole whenever it is there and was told of.
+    pub fn conclusion(&self) -> OsString {
+        self.name.conclusion(self.number)
+    }
+
     /// Goes on to the next number under which there are no snapshot and no suspects. A file that cannot be looked up counts as
     /// absent: it is taken, or not, when it is needed.
     pub fn skip_taken_snapshots(&mut self) {
@@ -96,6 +104,12 @@ impl Place {
     /// Goes on to the next number.
     pub fn skip(&mut self) {
         self.number += 1;
+    }
+
+    /// Brings the names of files to the disk. They are complete and visible; a file system that cannot do that is no reason to
+    /// call them lost.
+    pub fn sync(&self) {
+        let _ = self.folder.sync();
     }
 
     /// The path of a file in the folder, for people.

@@ -82,6 +82,18 @@ impl Sink {
     /// # Errors
     /// [`Error::Incomplete`] when the bytes are no whole snapshot, [`Error::Write`], [`Error::Move`].
     pub fn complete(&mut self) -> Result<Written, Error> {
+        let mut written = self.finish()?;
+        while !self.take_name(&mut written)? {}
+        self.place.sync();
+        Ok(written)
+    }
+
+    /// The first half of [`Sink::complete`]: proves that the snapshot is whole, brings it to the disk, and returns what it is
+    /// going to be.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`], [`Error::Write`].
+    pub fn finish(&mut self) -> Result<Written, Error> {
         let snapshot_bytes = self.completeness.bytes();
         if !self.completeness.is_complete() {
             return Err(Error::Incomplete {
@@ -91,21 +103,31 @@ impl Sink {
         }
         let finished = self.output.finish();
         let bytes = finished.map_err(|source| self.write_error(source))?;
-        loop {
-            let name = self.place.snapshot();
-            self.place.tell(Step::Naming(&self.place.path_of(&name)));
-            if self.temporary.move_to(&name)? {
-                break;
-            }
-            self.place.skip();
-        }
-        // The file is complete and visible; a file system that cannot sync folders is no reason to call it lost.
-        let _ = self.place.folder.sync();
         Ok(Written {
-            file: self.place.path_of(&self.place.snapshot()),
+            file: self.tell_name(),
             bytes,
             snapshot_bytes,
         })
+    }
+
+    /// The second half: gives the snapshot the name that `written` has. `false` is that somebody else has that by now, and
+    /// `written` has the next one.
+    ///
+    /// # Errors
+    /// [`Error::Move`].
+    pub fn take_name(&mut self, written: &mut Written) -> Result<bool, Error> {
+        let has_moved = self.temporary.move_to(&self.place.snapshot())?;
+        if !has_moved {
+            self.place.skip();
+            written.file = self.tell_name();
+        }
+        Ok(has_moved)
+    }
+
+    fn tell_name(&self) -> PathBuf {
+        let file = self.place.path_of(&self.place.snapshot());
+        self.place.tell(Step::Naming(&file));
+        file
     }
 
     /// Removes what was written, if it did not become a complete file. A second call does nothing.

@@ -6,10 +6,12 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::headroom::Headroom;
-use super::place::{Place, Witness};
+use super::place::{Place, Step, Witness};
 use super::relay::Piece;
 use super::sink::{Sink, Written};
-use super::summary_file::{FileName, Snapshot, Summary, SummaryFile};
+use super::summary_file::{Conclusion, FileName, Snapshot, Summary, SummaryFile};
+use super::suspects::NoSuspects;
+use super::temporary::TemporaryFile;
 use super::{Encoding, Error, hook, preflight, rotation, suspects, words};
 use crate::message::tell;
 use crate::request::FileOptions;
@@ -150,20 +152,33 @@ impl<'a> Dump<'a> {
     /// # Errors
     /// [`Error::Incomplete`], [`Error::Write`], [`Error::Move`].
     pub fn complete(&mut self) -> Result<Written, Error> {
-        let sink = self.sink.as_mut().ok_or_else(|| Error::Incomplete {
+        let mut sink = self.sink.take().ok_or_else(|| Error::Incomplete {
             file: self.place.path_of(&self.place.snapshot()),
             bytes: 0,
         })?;
-        let written = sink.complete()?;
-        self.content.snapshot = Snapshot::Complete {
-            file: FileName::of(written.file.file_name().unwrap_or_default()),
-            bytes: written.bytes,
-            snapshot_bytes: written.snapshot_bytes,
-            duration_ms: self.duration_ms(),
-        };
-        self.save();
+        let named = self.name_snapshot(&mut sink);
+        self.sink = Some(sink);
+        let written = named?;
+        self.place.sync();
         self.remove_oldest();
         Ok(written)
+    }
+
+    fn name_snapshot(&mut self, sink: &mut Sink) -> Result<Written, Error> {
+        let mut written = sink.finish()?;
+        loop {
+            self.content.snapshot = Snapshot::Complete {
+                file: FileName::of(written.file.file_name().unwrap_or_default()),
+                bytes: written.bytes,
+                snapshot_bytes: written.snapshot_bytes,
+                duration_ms: self.duration_ms(),
+            };
+            let conclusion = self.prepare_conclusion();
+            if sink.take_name(&mut written)? {
+                self.conclude(conclusion);
+                return Ok(written);
+            }
+        }
     }
 
     /// Whether anything that takes time remains to be done for a complete snapshot.
@@ -216,16 +231,29 @@ impl<'a> Dump<'a> {
     }
 
     fn find_suspects(&mut self, written: &Written) {
-        match suspects::find(&self.place, written, &self.headroom, self.deadline()) {
-            Ok(file) => {
-                tell(&format!("suspects: all of them are in {}", file.display()));
-                self.content.suspects = file.file_name().map(FileName::of);
-                self.save();
-            }
+        let found = suspects::find(&self.place, written, &self.headroom, self.deadline());
+        match found.and_then(|suspects| self.name_suspects(suspects)) {
+            Ok(file) => tell(&format!("suspects: all of them are in {}", file.display())),
             Err(reason) => tell(&format!(
                 "suspects: not all is known of what leaked, for {reason}; node-oom-heapdump analyze tells it"
             )),
         }
+    }
+
+    fn name_suspects(&mut self, mut suspects: TemporaryFile) -> Result<PathBuf, NoSuspects> {
+        let name = self.place.suspects();
+        let file = self.place.path_of(&name);
+        self.place.tell(Step::Naming(&file));
+        self.content.suspects = Some(FileName::of(&name));
+        let conclusion = self.prepare_conclusion();
+        let named = suspects.move_to(&name);
+        if matches!(named, Ok(true)) {
+            self.conclude(conclusion);
+            return Ok(file);
+        }
+        self.content.suspects = None;
+        named?;
+        Err(NoSuspects::Taken(file))
     }
 
     fn deadline(&self) -> Instant {
@@ -239,6 +267,21 @@ impl<'a> Dump<'a> {
         let (folder, now) = (&self.place.folder, self.content.dump.time_ms);
         if let Err(error) = rotation::remove_oldest(folder, &self.options.program, keep, now) {
             tell(&format!("older dumps are kept: {error}"));
+        }
+    }
+
+    /// The summary as it will be when another file has its name; nothing where it cannot be written yet.
+    fn prepare_conclusion(&mut self) -> Option<Conclusion> {
+        let file = self.summary.as_mut()?;
+        file.content = self.content.clone();
+        file.prepare().ok()
+    }
+
+    /// That file has its name.
+    fn conclude(&mut self, conclusion: Option<Conclusion>) {
+        match conclusion.map(Conclusion::take_place) {
+            Some(Ok(())) => {}
+            Some(Err(_)) | None => self.save(),
         }
     }
 
@@ -267,5 +310,47 @@ impl<'a> Dump<'a> {
 
     fn duration_ms(&self) -> u64 {
         self.began.elapsed().as_millis() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::folder::tests::TestFolder;
+    use std::cell::RefCell;
+    use std::fs;
+
+    #[test]
+    fn when_the_snapshot_gets_its_name_the_summary_that_says_so_lies_beside_it() {
+        let folder = TestFolder::new();
+        let file = folder.file("x.heapsnapshot");
+        let options = FileOptions::default();
+        let seen = Rc::new(RefCell::new((PathBuf::new(), Vec::new())));
+        let witness: Witness = {
+            let (seen, file) = (Rc::clone(&seen), file.clone());
+            Rc::new(move |step| match step {
+                Step::Writing(file) => seen.borrow_mut().0 = file.to_owned(),
+                Step::Naming(name) => assert_eq!(name, file),
+                Step::Concluding(summary) => {
+                    assert!(!file.exists());
+                    let content = |file: &Path| -> Summary {
+                        serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+                    };
+                    let mut seen = seen.borrow_mut();
+                    seen.1 = vec![content(summary), content(&seen.0)];
+                }
+            })
+        };
+        let mut dump = Dump::begin(&file, &options, witness).unwrap();
+        dump.note_metadata(DumpMetadata::default());
+        dump.write(b"{\"snapshot\":{},\"strings\":[]}").unwrap();
+        dump.complete().unwrap();
+        let (_, summaries) = &*seen.borrow();
+        let [before, after] = summaries.as_slice() else {
+            panic!("nobody was told of the summary: {summaries:?}");
+        };
+        assert_eq!(before.snapshot, Snapshot::Begun);
+        assert!(matches!(after.snapshot, Snapshot::Complete { .. }));
+        assert_eq!(folder.names(), ["x.heapsnapshot", "x.summary.json"]);
     }
 }

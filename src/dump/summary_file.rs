@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::folder::Folder;
 use super::hook::HookResult;
-use super::place::Place;
+use super::place::{Place, Step};
 use super::temporary::TemporaryFile;
 use super::write_back::WriteBack;
 use crate::summary::{DumpMetadata, HeapSummary};
@@ -148,7 +148,7 @@ impl SummaryFile {
     /// # Errors
     /// [`Error::Create`], [`Error::Write`], [`Error::Move`].
     pub fn create(place: &mut Place, mut content: Summary) -> Result<SummaryFile, Error> {
-        let mut temporary = write(place, &content)?;
+        let mut temporary = write(place, &place.summary(), &content)?;
         place.skip_taken_snapshots();
         while !temporary.move_to(&place.summary())? {
             let there = Summary::read(&place.folder, &place.summary());
@@ -182,12 +182,43 @@ impl SummaryFile {
     /// # Errors
     /// [`Error::Create`], [`Error::Write`], [`Error::Move`].
     pub fn save(&self) -> Result<(), Error> {
-        write(&self.place, &self.content)?.replace(&self.place.summary())
+        let name = self.place.summary();
+        write(&self.place, &name, &self.content)?.replace(&name)
+    }
+
+    /// Writes the content anew, to take the place of what is there as soon as another file has its name: nothing that takes time
+    /// lies between the two, and should this process be killed there, its witness can conclude.
+    ///
+    /// # Errors
+    /// [`Error::Create`], [`Error::Write`].
+    pub fn prepare(&self) -> Result<Conclusion, Error> {
+        let temporary = write(&self.place, &self.place.conclusion(), &self.content)?;
+        let name = self.place.summary();
+        self.place
+            .tell(Step::Concluding(&self.place.path_of(&name)));
+        Ok(Conclusion { temporary, name })
     }
 }
 
-fn write(place: &Place, content: &Summary) -> Result<TemporaryFile, Error> {
-    let (temporary, file) = TemporaryFile::create(place, &place.summary())?;
+/// A summary that waits for another file's name. Dropped before, it is removed.
+#[derive(Debug)]
+pub struct Conclusion {
+    temporary: TemporaryFile,
+    name: OsString,
+}
+
+impl Conclusion {
+    /// Takes the place of the summary before.
+    ///
+    /// # Errors
+    /// [`Error::Move`].
+    pub fn take_place(mut self) -> Result<(), Error> {
+        self.temporary.replace(&self.name)
+    }
+}
+
+fn write(place: &Place, name: &OsStr, content: &Summary) -> Result<TemporaryFile, Error> {
+    let (temporary, file) = TemporaryFile::create(place, name)?;
     let mut file = WriteBack::new(file);
     let written = serde_json::to_vec_pretty(content)
         .map_err(Into::into)

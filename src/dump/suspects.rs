@@ -3,6 +3,7 @@
 //! It is a process of its own, so that neither its memory nor its time can take anything from the dump: it is ended when its
 //! time is over or the control group has no room for it. What it finds means nothing here.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use super::place::Place;
 use super::sink::Written;
 use super::temporary::TemporaryFile;
 use super::{Error, preflight};
+use crate::cgroup::{SYSTEM_ROOT, available_memory};
 use crate::message::megabytes;
 use crate::request::SUSPECTS_COMMAND;
 
@@ -38,8 +40,8 @@ pub enum NoSuspects {
     #[error("{0}")]
     Room(#[from] preflight::NoRoom),
     /// The time was over.
-    #[error("that takes more than {} s", LONGEST.as_secs())]
-    Time,
+    #[error("that takes more than {:.1} s", .0.as_secs_f64())]
+    Time(Duration),
     /// The program cannot be run.
     #[error("the program for it cannot be run ({0})")]
     Start(#[from] io::Error),
@@ -55,7 +57,7 @@ pub enum NoSuspects {
 }
 
 /// Finds the suspects of a complete snapshot until `deadline` or for [`LONGEST`], has them told on standard error, and
-/// returns the file that holds them.
+/// returns the file that holds them, which has no name yet.
 ///
 /// # Errors
 /// [`NoSuspects`]; the dump is as it was then.
@@ -64,14 +66,15 @@ pub fn find(
     snapshot: &Written,
     headroom: &Headroom,
     deadline: Instant,
-) -> Result<PathBuf, NoSuspects> {
+) -> Result<TemporaryFile, NoSuspects> {
     check_memory(snapshot, headroom)?;
-    let name = place.suspects();
-    let (mut temporary, file) = TemporaryFile::create(place, &name)?;
-    let deadline = deadline.min(Instant::now() + LONGEST);
-    let seconds = deadline.saturating_duration_since(Instant::now());
-    let mut child = start(&snapshot.file, &file, seconds)?;
-    let outcome = wait(&mut child, headroom, deadline + TO_END);
+    let (temporary, file) = TemporaryFile::create(place, &place.suspects())?;
+    let time = deadline
+        .saturating_duration_since(Instant::now())
+        .min(LONGEST);
+    let snapshot = snapshot.file.file_name().unwrap_or_default();
+    let mut child = start(place, snapshot, &file, time)?;
+    let outcome = wait(&mut child, headroom, time);
     if outcome.is_err() {
         // It may have ended by itself, which is as good.
         let _ = child.kill();
@@ -80,14 +83,11 @@ pub fn find(
     let status = outcome?;
     match status.code() {
         Some(0) => {}
-        Some(TIME_IS_OVER) => return Err(NoSuspects::Time),
+        Some(TIME_IS_OVER) => return Err(NoSuspects::Time(time)),
         _ => return Err(NoSuspects::Failed(status)),
     }
     file.sync_all()?;
-    match temporary.move_to(&name)? {
-        true => Ok(place.path_of(&name)),
-        false => Err(NoSuspects::Taken(place.path_of(&name))),
-    }
+    Ok(temporary)
 }
 
 /// The exit code that says so; sysexits(3) has it for what may succeed later.
@@ -96,7 +96,7 @@ pub const TIME_IS_OVER: i32 = 75;
 /// Measured from 15 MB to 2.4 GB: 1.2 times the snapshot at most; compressed ones need their strings beside that.
 fn check_memory(snapshot: &Written, headroom: &Headroom) -> Result<(), NoSuspects> {
     let needed = snapshot.snapshot_bytes + snapshot.snapshot_bytes / 2;
-    let (left, has_room) = match (headroom.now(), available_to_all()) {
+    let (left, has_room) = match (headroom.now(), available_memory(Path::new(SYSTEM_ROOT))) {
         (Some(room), available) if available.is_none_or(|bytes| room.group.headroom() <= bytes) => {
             (room.group.headroom(), room.has_room_for(needed))
         }
@@ -109,40 +109,27 @@ fn check_memory(snapshot: &Written, headroom: &Headroom) -> Result<(), NoSuspect
     }
 }
 
-/// What the system could give to a new process without swapping, in bytes.
-fn available_to_all() -> Option<u64> {
-    #[cfg(target_os = "linux")]
-    {
-        use procfs::{Current, Meminfo};
-        Meminfo::current().ok()?.mem_available
-    }
-    #[cfg(not(target_os = "linux"))]
-    None
-}
-
-fn start(snapshot: &Path, output: &File, seconds: Duration) -> io::Result<Child> {
+/// The snapshot is handed over open: who replaces its folder meanwhile has nothing else looked through.
+fn start(place: &Place, snapshot: &OsStr, output: &File, time: Duration) -> io::Result<Child> {
     Command::new(std::env::current_exe()?)
         .arg(SUSPECTS_COMMAND)
         .arg(snapshot)
-        .arg(seconds.as_millis().to_string())
-        .stdin(Stdio::null())
+        .arg(time.as_millis().to_string())
+        .stdin(place.folder.open_file(snapshot)?)
         .stdout(output.try_clone()?)
         .stderr(Stdio::inherit())
         .spawn()
 }
 
-fn wait(
-    child: &mut Child,
-    headroom: &Headroom,
-    deadline: Instant,
-) -> Result<ExitStatus, NoSuspects> {
+fn wait(child: &mut Child, headroom: &Headroom, time: Duration) -> Result<ExitStatus, NoSuspects> {
+    let deadline = Instant::now() + time + TO_END;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
         headroom.check()?;
         if Instant::now() >= deadline {
-            return Err(NoSuspects::Time);
+            return Err(NoSuspects::Time(time));
         }
         thread::sleep(headroom.until_next_look());
     }

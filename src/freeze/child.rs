@@ -14,10 +14,10 @@ use std::sync::Once;
 use std::time::Duration;
 
 use super::arena::ARENA;
-use super::clone::set_scheduling;
 use super::dontfork::Marked;
 use super::ending::{self, Ending, FAULTS};
 use super::pace::Pace;
+use super::priority::Priority;
 use super::quarters::Quarters;
 use super::{Terms, Way};
 
@@ -92,11 +92,10 @@ where
     if birth.way == Way::CopyOnWrite {
         be_killed_first();
     }
-    match background {
-        // Soon, because the application goes on at this moment.
-        Some(_) => run_when_idle(),
-        None => set_scheduling(libc::SCHED_OTHER),
-    }
+    // Soon, because the application goes on at this moment.
+    background
+        .map_or(Priority::Normal, |background| background.priority)
+        .take();
     handle_signals(&birth.quarters.handler_stack());
     set_deadline(*deadline);
     leave_no_core();
@@ -106,7 +105,7 @@ where
         output: *output,
         dontfork: birth.dontfork,
         own_memory: birth.quarters.addresses(),
-        pace: Pace::new(background.unwrap_or(1.0)),
+        pace: Pace::new(background.map_or(1.0, |background| background.share)),
     };
     match panic::catch_unwind(AssertUnwindSafe(|| (birth.job)(&mut child))) {
         Ok(Ok(())) => ending::end(Ending::Done),
@@ -222,11 +221,13 @@ fn leave_no_core() {
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
 }
 
-/// A session of its own, so that Ctrl-C and a closing terminal do not end the dump, and a name for `ps`.
+/// A process group of its own, so that Ctrl-C and a closing terminal do not end the dump, and a name for `ps`. The session stays
+/// the application's: Linux may share the CPU out among sessions first (sched(7), autogroup), and a low priority counts
+/// within one only.
 fn stand_alone() {
     // SAFETY: neither call touches memory of this process; the name ends with a zero.
     unsafe {
-        libc::setsid();
+        libc::setpgid(0, 0);
         libc::prctl(libc::PR_SET_NAME, c"heap-reader".as_ptr());
     }
 }
@@ -280,11 +281,4 @@ fn descriptor_table_size() -> u32 {
 fn be_killed_first() {
     // A refusal leaves the child as likely to be killed as the application, and the dump goes on.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-}
-
-/// Runs only when nobody else wants the CPU.
-fn run_when_idle() {
-    set_scheduling(libc::SCHED_IDLE);
-    // SAFETY: no memory is touched; a refusal is harmless.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
 }

@@ -162,17 +162,3 @@ impl Drop for BlockedSignals {
         };
     }
 }
-
-/// Changes how the calling thread is scheduled, among the policies that need no privilege. A refusal is harmless.
-pub(super) fn set_scheduling(policy: c_int) {
-    let parameter = libc::sched_param { sched_priority: 0 };
-    // SAFETY: the structure is complete. musl has no working wrapper of the call.
-    unsafe {
-        libc::syscall(
-            libc::SYS_sched_setscheduler,
-            0,
-            policy,
-            &raw const parameter,
-        )
-    };
-}

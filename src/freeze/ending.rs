@@ -1,11 +1,11 @@
 //! How a frozen child ends, and how its parent learns of it.
 //!
-//! The exit code says which [`Ending`] it was; a page that both processes share has the details. Nothing here allocates
-//! or takes a lock on the child's side, so that a signal handler may end it.
+//! The exit code says which [`Ending`] it was; a page that both processes share has the details, and the parent's word that
+//! it waits for that end. Nothing here allocates or takes a lock on the child's side, so that a signal handler may end it.
 
 use std::io;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 use super::arena::ARENA;
 
@@ -114,6 +114,11 @@ pub(super) fn crash(signal: i32, address: usize) -> ! {
     end(Ending::Crashed)
 }
 
+/// Whether the application waits for this child.
+pub(super) fn is_awaited() -> bool {
+    current_page().is_some_and(|page| page.is_awaited.load(Ordering::Relaxed))
+}
+
 fn current_page() -> Option<&'static Page> {
     // SAFETY: null, or the page that the parent mapped for the child's whole life.
     unsafe { LAST_WORDS.load(Ordering::Relaxed).as_ref() }
@@ -128,6 +133,7 @@ struct Page {
     reason_length: AtomicUsize,
     ending: AtomicU8,
     signal: AtomicU8,
+    is_awaited: AtomicBool,
     reason: [AtomicU8; REASON_SIZE],
 }
 
@@ -152,6 +158,11 @@ impl LastWords {
         let page = NonNull::new(page.cast()).ok_or_else(io::Error::last_os_error)?;
         LAST_WORDS.store(page.as_ptr(), Ordering::Relaxed);
         Ok(Self { page })
+    }
+
+    /// Tells the child that the application waits for it.
+    pub(super) fn hurry(&self) {
+        self.page().is_awaited.store(true, Ordering::Relaxed);
     }
 
     /// The most bytes the arena had in use; 0 where the child was killed.

@@ -15,6 +15,7 @@ mod dontfork;
 mod ending;
 pub mod mappings;
 mod pace;
+mod priority;
 mod quarters;
 
 use std::fmt;
@@ -34,6 +35,7 @@ use dontfork::{Marked, Unmarked};
 pub use ending::Failure;
 use ending::LastWords;
 pub use pace::Pace;
+pub use priority::{Background, Priority};
 use quarters::Quarters;
 
 /// How the image is had.
@@ -71,9 +73,8 @@ pub struct Terms<'a> {
     pub output: BorrowedFd<'a>,
     /// The child is ended this long after the freeze, and after a day in any case.
     pub deadline: Duration,
-    /// For an application that lives on beside a copy-on-write child: the share of a CPU that [`Pace`] grants, at idle
-    /// priority. `None` where it waits.
-    pub background: Option<f64>,
+    /// What a copy-on-write child takes of the CPU beside an application that goes on. `None` where that waits.
+    pub background: Option<Background>,
 }
 
 /// Why there is no frozen image.
@@ -312,7 +313,14 @@ impl Frozen {
                 self.process.join();
                 Err(Failure::TimedOut)
             }
-            State::Running => return None,
+            State::Running => {
+                if AWAITED.load(Ordering::Relaxed) {
+                    self.last_words.hurry();
+                    // Each time, for the child may lower its priority only now.
+                    priority::raise(self.process());
+                }
+                return None;
+            }
         };
         Some(Ended {
             result,
@@ -336,6 +344,15 @@ pub fn is_busy() -> bool {
     TAKEN.load(Ordering::Acquire)
 }
 
+/// Tells whoever looks after the frozen child, if there is one, that the application waits for it from now on: it need not leave
+/// any CPU to others. For a thread on which everything else may be broken.
+pub fn hurry() {
+    AWAITED.store(is_busy(), Ordering::Relaxed);
+}
+
+/// Whether somebody waits for the frozen child.
+static AWAITED: AtomicBool = AtomicBool::new(false);
+
 /// The right to have the process' only frozen child.
 struct Turn;
 
@@ -349,6 +366,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        AWAITED.store(false, Ordering::Relaxed);
         TAKEN.store(false, Ordering::Release);
     }
 }

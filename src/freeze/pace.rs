@@ -1,8 +1,10 @@
-//! How fast the frozen child may go while the application lives on.
+//! How fast the frozen child may go while the application goes on.
 
 use std::mem::MaybeUninit;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use super::ending::is_awaited;
 
 /// A share of a CPU. The job calls [`Pace::keep`] between pieces of work of some milliseconds.
 pub struct Pace {
@@ -24,9 +26,10 @@ impl Pace {
         }
     }
 
-    /// Sleeps as long as the work since the last rest demands. Time spent waiting counts as rest, but is not saved up.
+    /// Sleeps as long as the work since the last rest demands, unless the application waits by now. Time spent waiting
+    /// counts as rest, but is not saved up.
     pub fn keep(&mut self) {
-        if self.share == 1.0 {
+        if self.share == 1.0 || is_awaited() {
             return;
         }
         let work = cpu_time().saturating_sub(self.used);

@@ -220,7 +220,9 @@ impl RunningHelper {
                 Ok(Some(Answer::Connected)) => connected(),
                 Ok(Some(Answer::Writing { file })) => self.remains.note_writing(file),
                 Ok(Some(Answer::Naming { file })) => self.remains.note_naming(file),
+                Ok(Some(Answer::Concluding { file })) => self.remains.note_concluding(file),
                 Ok(Some(Answer::Complete { file, bytes })) => {
+                    self.remains.note_named();
                     complete = Some(Snapshot { file, bytes });
                 }
                 Ok(Some(Answer::Following)) => {
@@ -251,12 +253,16 @@ impl RunningHelper {
     /// Waits for its end: after a complete snapshot it looks for what leaked and runs the program of the option `exec`.
     pub fn wait(mut self) {
         while let Ok(Some(answer)) = self.next_answer() {
-            if let Answer::Writing { file } = answer {
-                self.remains.note_writing(file);
+            match answer {
+                Answer::Writing { file } => self.remains.note_writing(file),
+                Answer::Naming { file } => self.remains.note_naming(file),
+                Answer::Concluding { file } => self.remains.note_concluding(file),
+                _ => {}
             }
         }
         let (how, is_success) = self.end();
         if self.goes_on && !is_success {
+            self.conclude();
             tell(&format!(
                 "the helper (process {}) ended ({how}) when the heap snapshot was complete, so what follows it, such as the \
                  program of the option exec, may not have come to its end; {}",
@@ -270,6 +276,7 @@ impl RunningHelper {
     fn look_after(&self, how: String) -> Result<Snapshot, HelperError> {
         let process = self.process();
         let snapshot = self.remains.snapshot();
+        self.conclude();
         let left = describe_left(&self.remains.remove());
         if let Some(snapshot) = &snapshot {
             tell(&format!(
@@ -278,6 +285,16 @@ impl RunningHelper {
             ));
         }
         snapshot.ok_or(HelperError::Ended { process, how, left })
+    }
+
+    /// Says in the summary what the helper could not say any more.
+    fn conclude(&self) {
+        if let Err((summary, error)) = self.remains.conclude() {
+            tell(&format!(
+                "{} does not tell of a file that is complete: {error}",
+                summary.display()
+            ));
+        }
     }
 
     fn next_answer(&mut self) -> io::Result<Option<Answer>> {

@@ -1,5 +1,5 @@
-//! What a helper that was killed leaves behind, by what it told before: temporary files of no use, or a snapshot that has its
-//! final name already.
+//! What a helper that was killed leaves behind, by what it told before: temporary files of no use, or a file that has its final
+//! name already, and the summary that says so.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -11,12 +11,14 @@ use super::helper::Snapshot;
 #[derive(Debug, Default)]
 pub struct Remains {
     temporary: Vec<PathBuf>,
-    named: Option<Named>,
+    /// A complete file that was about to get its final name.
+    naming: Option<Move>,
+    /// The summary that says so.
+    concluding: Option<Move>,
 }
 
-/// A complete snapshot that was about to get its final name.
 #[derive(Debug)]
-struct Named {
+struct Move {
     temporary: PathBuf,
     file: PathBuf,
 }
@@ -29,25 +31,59 @@ impl Remains {
         }
     }
 
-    /// The temporary file that was told of last is complete and about to be called `file`.
+    /// The temporary file that was told of last is complete and about to be called `file`. Told again without
+    /// [`Remains::note_named`] in between, its first name was somebody else's.
     pub fn note_naming(&mut self, file: PathBuf) {
-        self.named = self
+        let again = self.naming.take().map(|naming| naming.temporary);
+        self.concluding = None;
+        self.naming = again
+            .or_else(|| self.temporary.last().cloned())
+            .map(|temporary| Move { temporary, file });
+    }
+
+    /// The temporary file that was told of last is the summary that says so, and takes the place of `file`.
+    pub fn note_concluding(&mut self, file: PathBuf) {
+        self.concluding = self
             .temporary
             .last()
             .cloned()
-            .map(|temporary| Named { temporary, file });
+            .map(|temporary| Move { temporary, file });
+    }
+
+    /// Both have their names.
+    pub fn note_named(&mut self) {
+        (self.naming, self.concluding) = (None, None);
     }
 
     /// The snapshot, if it has got its name. To be asked before anything is removed.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        let Named { temporary, file } = self.named.as_ref()?;
+        let (file, there) = self.named()?;
+        Some(Snapshot {
+            file: file.to_owned(),
+            bytes: there.len(),
+        })
+    }
+
+    fn named(&self) -> Option<(&Path, Metadata)> {
+        let Move { temporary, file } = self.naming.as_ref()?;
         let there = look(file)?;
         // Until it has moved, a file of that name is somebody else's.
         let has_moved = look(temporary).is_none_or(|temporary| is_same_file(&temporary, &there));
-        has_moved.then(|| Snapshot {
-            file: file.clone(),
-            bytes: there.len(),
-        })
+        has_moved.then_some((file, there))
+    }
+
+    /// Has the summary tell of the file that has got its name, if it does not yet. To be called before anything is removed.
+    ///
+    /// # Errors
+    /// The summary that does not tell it, and why.
+    pub fn conclude(&self) -> Result<(), (PathBuf, io::Error)> {
+        let (Some(_), Some(Move { temporary, file })) = (self.named(), &self.concluding) else {
+            return Ok(());
+        };
+        match fs::rename(temporary, file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err((file.clone(), error)),
+            _ => Ok(()),
+        }
     }
 
     /// Removes the temporary files. Returns those that are still there, and why.
@@ -140,6 +176,64 @@ mod tests {
         let killed = Killed::before_the_move("linked");
         fs::hard_link(&killed.temporary, &killed.file).unwrap();
         assert!(killed.remains.snapshot().is_some());
+    }
+
+    impl Killed {
+        /// The same, with a summary that waits for the move.
+        fn before_both_moves(test: &str) -> Killed {
+            let mut killed = Killed::before_the_move(test);
+            fs::write(killed.summary(), "begun").unwrap();
+            let conclusion = killed.folder.join("conclusion.part");
+            fs::write(&conclusion, "complete").unwrap();
+            killed.remains.note_writing(conclusion);
+            killed.remains.note_concluding(killed.summary());
+            killed
+        }
+
+        fn summary(&self) -> PathBuf {
+            self.folder.join("summary")
+        }
+
+        fn summary_after_all(&self) -> String {
+            self.remains.conclude().unwrap();
+            assert!(self.remains.remove().is_empty());
+            fs::read_to_string(self.summary()).unwrap()
+        }
+    }
+
+    #[test]
+    fn the_summary_of_a_snapshot_that_was_moved_says_that_it_is_complete() {
+        let killed = Killed::before_both_moves("concluded");
+        fs::rename(&killed.temporary, &killed.file).unwrap();
+        assert_eq!(killed.summary_after_all(), "complete");
+        assert_eq!(killed.summary_after_all(), "complete");
+    }
+
+    #[test]
+    fn the_summary_of_a_snapshot_that_was_not_moved_says_that_it_was_begun() {
+        let killed = Killed::before_both_moves("not concluded");
+        assert_eq!(killed.summary_after_all(), "begun");
+        assert_eq!(fs::read_dir(&killed.folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_snapshot_whose_name_was_taken_gets_the_next_one_and_a_summary_that_has_it() {
+        let mut killed = Killed::before_both_moves("taken");
+        fs::write(&killed.file, "somebody else's").unwrap();
+        let next = killed.folder.join("x-1");
+        killed.remains.note_naming(next.clone());
+        fs::rename(&killed.temporary, &next).unwrap();
+        assert_eq!(killed.remains.snapshot().unwrap().file, next);
+        assert_eq!(killed.summary_after_all(), "begun");
+    }
+
+    #[test]
+    fn a_summary_that_cannot_take_its_place_is_named() {
+        let killed = Killed::before_both_moves("no place");
+        fs::rename(&killed.temporary, &killed.file).unwrap();
+        fs::remove_file(killed.summary()).unwrap();
+        fs::create_dir(killed.summary()).unwrap();
+        assert_eq!(killed.remains.conclude().unwrap_err().0, killed.summary());
     }
 
     #[test]

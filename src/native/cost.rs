@@ -2,7 +2,7 @@
 //! with the feature `bench` only; printed by `npm run bench:native`.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, PipeWriter, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{DEADLINE, HeapReader, pipe};
-use crate::freeze::{self, Child, Frozen, Terms, Way};
+use super::{DEADLINE, HeapReader, Reading, pipe};
+use crate::freeze::{self, Child, FreezeError, Frozen, Priority, Terms, Way};
 use crate::monitor::Helper;
 use crate::summary::DumpMetadata;
 
@@ -47,8 +47,9 @@ pub fn of_dump(reader: &HeapReader, way: Way, helper: &mut Helper) -> Result<Dum
     thread::scope(|scope| {
         let memory = scope.spawn(|| peak_private_memory(helper_process, &is_over));
         let before_freeze = Instant::now();
+        let priority = (way == Way::CopyOnWrite).then_some(Priority::Idle);
         let frozen = reader
-            .read_frozen(way, output, &DumpMetadata::default(), DEADLINE)
+            .read_frozen(way, priority, output, &DumpMetadata::default(), DEADLINE)
             .map(|reading| reading.frozen);
         let held = before_freeze.elapsed();
         // In the shared way the child has been reaped by now, in the other way it is after the helper.
@@ -98,9 +99,15 @@ pub fn of_stall(reader: &HeapReader, bare_first: bool) -> Result<(Duration, Dura
 fn time_freeze(reader: &HeapReader) -> Result<Duration, String> {
     let (_frames, output) = pipe().map_err(|error| error.to_string())?;
     let start = Instant::now();
-    let frozen = reader.read_frozen(Way::CopyOnWrite, output, &DumpMetadata::default(), DEADLINE);
+    let frozen = freeze_beside(reader, output);
     let held = start.elapsed();
     frozen.map(|_| held).map_err(|error| error.to_string())
+}
+
+fn freeze_beside(reader: &HeapReader, output: PipeWriter) -> Result<Reading, FreezeError> {
+    let priority = Some(Priority::Idle);
+    let metadata = DumpMetadata::default();
+    reader.read_frozen(Way::CopyOnWrite, priority, output, &metadata, DEADLINE)
 }
 
 /// Calls `write` while a frozen child has a copy of the memory: it reads the heap until the pipe, which nobody empties, is
@@ -110,7 +117,7 @@ fn time_freeze(reader: &HeapReader) -> Result<Duration, String> {
 /// A sentence why there is no freeze.
 pub fn beside_frozen_child<R>(reader: &HeapReader, write: impl FnOnce() -> R) -> Result<R, String> {
     let (_frames, output) = pipe().map_err(|error| error.to_string())?;
-    let frozen = reader.read_frozen(Way::CopyOnWrite, output, &DumpMetadata::default(), DEADLINE);
+    let frozen = freeze_beside(reader, output);
     let _frozen = frozen.map_err(|error| error.to_string())?;
     Ok(write())
 }

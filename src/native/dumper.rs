@@ -5,10 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{HeapReader, pipe, trust};
-use crate::freeze::{self, Way};
+use crate::freeze::{self, Priority, Way};
 use crate::metadata;
 use crate::method::InspectorDumper;
-use crate::watch::{ChildEnd, Danger, Dumper, Frames, Meanwhile, Stage};
+use crate::watch::{Cause, ChildEnd, Danger, Dumper, Frames, Meanwhile, Stage};
 
 /// Freezes the process on the spot. The application goes on, or, where it is about to die anyway, waits and needs no
 /// memory for copies.
@@ -25,6 +25,10 @@ impl Dumper for NativeDumper {
         let way = match danger.meanwhile {
             Meanwhile::GoesOn | Meanwhile::OtherThreadWaits => Way::CopyOnWrite,
             Meanwhile::Waits => Way::Shared,
+        };
+        let priority = match danger.meanwhile {
+            Meanwhile::GoesOn => Some(priority_beside(&danger.cause)),
+            Meanwhile::Waits | Meanwhile::OtherThreadWaits => None,
         };
         let metadata = metadata::gather(metadata::reason_of(&danger.cause), &danger.watch);
         let deadline = Instant::now() + danger.watch.rules.timeout;
@@ -53,11 +57,18 @@ impl Dumper for NativeDumper {
         }
         // A refusal goes through the pipe to the helper, which reports it.
         let time = deadline.saturating_duration_since(Instant::now());
-        if let Ok(reading) = self.reader.read_frozen(way, output, &metadata, time) {
+        if let Ok(reading) = self
+            .reader
+            .read_frozen(way, priority, output, &metadata, time)
+        {
             let reading: Box<dyn ChildEnd> = Box::new(reading);
             // Where nobody is left to wait for it, the child is ended here.
             let _ = to_monitor.send(reading);
         }
+    }
+
+    fn hurry(&self) {
+        freeze::hurry();
     }
 
     fn needs_javascript(&self) -> bool {
@@ -65,9 +76,20 @@ impl Dumper for NativeDumper {
     }
 }
 
+/// Idle priority is for an application that lives on. Where it may die soon the dump must not starve: nobody could wait for
+/// it as long as that takes where all CPUs are busy.
+fn priority_beside(cause: &Cause) -> Priority {
+    match cause {
+        Cause::NearHeapLimit | Cause::OutOfMemory { .. } => Priority::Normal,
+        Cause::Threshold | Cause::Memory { .. } => Priority::Low,
+        Cause::Signal => Priority::Idle,
+    }
+}
+
 /// A process has one frozen child at a time. This isolate has nothing left to do but to wait until another dump is made.
 fn wait_for_turn(deadline: Instant) {
     const PAUSE: Duration = Duration::from_millis(5);
+    freeze::hurry();
     while freeze::is_busy() && Instant::now() < deadline {
         thread::sleep(PAUSE);
     }

@@ -27,7 +27,9 @@ use std::time::Duration;
 
 use crate::cgroup;
 use crate::frames::FrameWriter;
-use crate::freeze::{self, Child, Failure, FreezeError, Frozen, Pace, Terms, Way};
+use crate::freeze::{
+    self, Background, Child, Failure, FreezeError, Frozen, Pace, Priority, Terms, Way,
+};
 use crate::heap::call_stack;
 use crate::heap::export::Counted;
 use crate::heap::graph::Graph;
@@ -51,8 +53,8 @@ use stack::Stack;
 /// A frozen child is ended after this long: a disk that takes nothing, or a reader that hangs.
 pub const DEADLINE: Duration = Duration::from_millis(300_000);
 
-/// The share of a CPU quota that a child takes beside an application that lives on. Without a quota its idle priority keeps
-/// it out of the way.
+/// The share of a CPU quota that a child takes beside an application that goes on. Without a quota its priority keeps it out
+/// of the way.
 const SHARE_OF_QUOTA: f64 = 0.25;
 
 /// A pipe of this size lets the child and the helper work without waiting for each other at each frame, and what it holds is
@@ -68,8 +70,8 @@ pub struct HeapReader {
     layout: &'static Layout,
     /// Where the numbers of pages are kept from one dump to the next.
     page_slots: &'static [AtomicU64],
-    /// The share of one CPU for a child in the background.
-    background: f64,
+    /// The share of one CPU for a child beside an application that goes on.
+    share: f64,
     /// Whether contents of strings are hidden.
     redacts: bool,
 }
@@ -127,7 +129,7 @@ impl HeapReader {
             stack: Stack::of_this_thread(),
             layout,
             page_slots: shared_slots(),
-            background: quota.map_or(1.0, |processors| (processors * SHARE_OF_QUOTA).min(1.0)),
+            share: quota.map_or(1.0, |processors| (processors * SHARE_OF_QUOTA).min(1.0)),
             redacts: false,
         })
     }
@@ -158,19 +160,22 @@ impl HeapReader {
         }
         let (pipe, output) = pipe().map_err(NativeError::Pipe)?;
         let helper = helper.start(pipe)?;
-        let reading = self.read_frozen(Way::CopyOnWrite, output, metadata, DEADLINE);
+        let priority = Some(Priority::Idle);
+        let reading = self.read_frozen(Way::CopyOnWrite, priority, output, metadata, DEADLINE);
         let reading = reading.ok();
         Ok((helper, reading.map(|reading| Box::new(reading) as _)))
     }
 
     /// Freezes the process on the isolate's own thread and has the child write the frames of a snapshot to `output`, behind
-    /// the metadata. In the shared way this returns when the child has ended. After `deadline` the child is ended.
+    /// the metadata. In the shared way this returns when the child has ended. After `deadline` the child is ended. `priority` is
+    /// that of a copy-on-write child beside an application that goes on, `None` where that waits.
     ///
     /// # Errors
     /// When the system allows no clone; `output` has then been told.
     pub fn read_frozen(
         &self,
         way: Way,
+        priority: Option<Priority>,
         output: PipeWriter,
         metadata: &DumpMetadata,
         deadline: Duration,
@@ -180,7 +185,7 @@ impl HeapReader {
         let terms = Terms {
             output: output.as_fd(),
             deadline,
-            background: (way == Way::CopyOnWrite).then_some(self.background),
+            background: priority.map(|priority| self.background(priority)),
         };
         let stack = self.stack.in_use();
         let job = |child: &mut Child<'_>| self.write_frames(child, &stack);
@@ -212,7 +217,7 @@ impl HeapReader {
         let terms = Terms {
             output: silence.as_fd(),
             deadline: DEADLINE,
-            background: Some(self.background),
+            background: Some(self.background(Priority::Idle)),
         };
         let stack = self.stack.in_use();
         let job = |child: &mut Child<'_>| {
@@ -221,6 +226,13 @@ impl HeapReader {
         };
         // SAFETY: as in `read_frozen`.
         unsafe { freeze::freeze(Way::CopyOnWrite, &terms, &job) }
+    }
+
+    fn background(&self, priority: Priority) -> Background {
+        Background {
+            share: self.share,
+            priority,
+        }
     }
 
     /// The frozen child's work.

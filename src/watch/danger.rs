@@ -74,6 +74,10 @@ pub trait Dumper: Send + Sync {
     /// Afterwards the stage of the watch tells what the isolate must do.
     fn begin(&self, danger: Danger);
 
+    /// The process waits for the dump that is being made, so that it need not spare it any more. Called where everything but
+    /// the caller's stack may be broken.
+    fn hurry(&self);
+
     /// Whether the isolate must run JavaScript until the file is complete, which one that has failed does not.
     fn needs_javascript(&self) -> bool;
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::policy::{self, Meanwhile, MemoryLeft};
-use super::{Cause, Danger, Dumper, Watch};
+use super::{Cause, Danger, Dumper, Stage, Watch};
 use crate::v8::{Isolate, RawIsolate, RemoteIsolate, YoungSpaces};
 
 /// What any thread may do for the dump of an isolate.
@@ -77,6 +77,9 @@ impl WatchedIsolate {
 
     /// Waits for the dump that is being made, and begins one if that came to nothing or there is none.
     pub fn wait_or_begin(&self, cause: Cause, meanwhile: Meanwhile, deadline: Instant) {
+        if self.watch.dump.get() == Stage::Frozen {
+            self.dumper.hurry();
+        }
         self.watch.dump.wait_for_frozen_child(deadline);
         self.begin_unless_begun(cause, meanwhile);
     }

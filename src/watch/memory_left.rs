@@ -4,17 +4,18 @@ use std::fs;
 use std::path::Path;
 
 use super::policy::MemoryLeft;
-use crate::cgroup::{MemoryGroups, SYSTEM_ROOT};
+use crate::cgroup::{MemoryGroups, SYSTEM_ROOT, available_memory, bytes_in};
 
 impl MemoryLeft {
     /// As things are now. Costs some 200 microseconds.
     pub fn now() -> MemoryLeft {
-        let groups = MemoryGroups::of_this_process(Path::new(SYSTEM_ROOT));
+        let root = Path::new(SYSTEM_ROOT);
+        let groups = MemoryGroups::of_this_process(root);
         let in_group = groups.tightest().map(|usage| usage.headroom());
-        let in_machine = kilobytes_in("/proc/meminfo", "MemAvailable:");
+        let in_machine = available_memory(root);
         MemoryLeft {
             headroom: [in_group, in_machine].into_iter().flatten().min(),
-            copying: kilobytes_in("/proc/self/status", "RssAnon:"),
+            copying: bytes_in(Path::new("/proc/self/status"), "RssAnon:"),
             die_together: groups.die_together(),
         }
     }
@@ -37,14 +38,6 @@ fn page_size() -> Option<u64> {
 #[cfg(not(unix))]
 fn page_size() -> Option<u64> {
     None
-}
-
-/// A line such as `RssAnon:      5312 kB`, in bytes.
-fn kilobytes_in(file: &str, name: &str) -> Option<u64> {
-    let content = fs::read_to_string(file).ok()?;
-    let value = content.lines().find_map(|line| line.strip_prefix(name))?;
-    let kilobytes: u64 = value.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kilobytes << 10)
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -50,15 +50,24 @@ impl Folder {
     /// The first `longest` bytes of a file.
     ///
     /// # Errors
-    /// [`io::ErrorKind::PermissionDenied`] for what is no file, or what the operating system says.
+    /// As for [`Folder::open_file`], or what the operating system says.
     pub fn read(&self, name: &OsStr, longest: u64) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        let file = self.open_file(name)?;
+        file.take(longest).read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    /// A file, to be read.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::PermissionDenied`] for what is no file, or what the operating system says.
+    pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
         let path = self.path_of(name);
         if !fs::symlink_metadata(&path)?.is_file() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        let mut content = Vec::new();
-        File::open(path)?.take(longest).read_to_end(&mut content)?;
-        Ok(content)
+        File::open(path)
     }
 
     /// Whether there is something of that name.

@@ -209,6 +209,8 @@ pub mod tests {
 
             assert!(elsewhere.names().is_empty());
             assert!(folder.file("moved/y").exists());
+            fs::write(elsewhere.file("y"), "a stranger's").unwrap();
+            assert!(chosen.read(name("y"), 100).unwrap().is_empty());
         }
 
         #[test]

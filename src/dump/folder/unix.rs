@@ -51,12 +51,23 @@ impl Folder {
         Ok(rustix::fs::openat(&self.descriptor, name, flags, mode)?.into())
     }
 
-    /// The first `longest` bytes of a file that belongs to this user. What others have put there is not believed, and links
-    /// and pipes are not followed or waited for.
+    /// The first `longest` bytes of a file: see [`Folder::open_file`].
+    ///
+    /// # Errors
+    /// As for [`Folder::open_file`], or what the operating system says.
+    pub fn read(&self, name: &OsStr, longest: u64) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        let file = self.open_file(name)?;
+        file.take(longest).read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    /// A file that belongs to this user, to be read. What others have put there is not believed, and links and pipes are not
+    /// followed or waited for.
     ///
     /// # Errors
     /// [`io::ErrorKind::PermissionDenied`] for what is no such file, or what the operating system says.
-    pub fn read(&self, name: &OsStr, longest: u64) -> io::Result<Vec<u8>> {
+    pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file: File = rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())?.into();
         let status = rustix::fs::fstat(&file)?;
@@ -64,9 +75,7 @@ impl Folder {
         if !is_file || status.st_uid != rustix::process::geteuid().as_raw() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        let mut content = Vec::new();
-        file.take(longest).read_to_end(&mut content)?;
-        Ok(content)
+        Ok(file)
     }
 
     /// Whether there is something of that name, a dangling link included.

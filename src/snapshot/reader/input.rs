@@ -58,11 +58,19 @@ impl Read for Plain {
 impl Input {
     /// Begins to read a file, or to inflate it if it is compressed by gzip. A pipe is read as it comes.
     pub fn open(path: &Path, seen: Arc<AtomicU64>) -> Result<Input, ReadError> {
+        let file = File::open(path).map_err(|source| ReadError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        Input::of_file(file, path, seen)
+    }
+
+    /// The same with a file that is open, from its beginning on.
+    pub fn of_file(file: File, path: &Path, seen: Arc<AtomicU64>) -> Result<Input, ReadError> {
         let open_error = |source| ReadError::Open {
             path: path.to_owned(),
             source,
         };
-        let file = File::open(path).map_err(open_error)?;
         let file_type = file.metadata().map_err(open_error)?.file_type();
         if file_type.is_dir() {
             return Err(ReadError::NotAFile {

@@ -28,6 +28,7 @@ pub use strings::Strings;
 
 use input::Input;
 use parse::Parser;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -38,6 +39,13 @@ pub struct Salvaged {
     pub graph: Graph,
     /// What is wrong with the file, if anything.
     pub damage: Option<ReadError>,
+}
+
+/// Reads a snapshot that must be complete and consistent from a file that is open; `path` is what errors call it.
+pub fn read_open(file: File, path: &Path) -> Result<Graph, ReadError> {
+    let mut parser = Parser::new(Input::of_file(file, path, Arc::default())?);
+    parser.parse()?;
+    Ok(parser.graph)
 }
 
 /// Reads a snapshot that must be complete and consistent.
