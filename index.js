@@ -5,7 +5,6 @@
 // The instance of a thread: options in, promises, events and a status out. The watching and the dumping are done natively (src/).
 
 const { EventEmitter } = require("node:events");
-const { recordCpuProfile } = require("./lib/cpu-profile");
 const { HeapWatch } = require("./lib/heap-watch");
 const { OnDemand } = require("./lib/on-demand");
 const { readSettings } = require("./lib/settings");
@@ -27,7 +26,8 @@ class OomHeapdump extends EventEmitter {
   #watch;
   #onDemand = new OnDemand({
     takeHeapSnapshot: (file) => this.#watch.takeHeapSnapshot(file),
-    recordCpuProfile,
+    // Loaded when asked for: Node's modules for processes and sockets are objects that every collection would visit.
+    recordCpuProfile: (...profile) => require("./lib/cpu-profile").recordCpuProfile(...profile),
   });
 
   constructor(settings, mistakes) {

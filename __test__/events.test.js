@@ -146,7 +146,7 @@ test("a thousand starts and stops take no threads, descriptors or memory", async
     }
     run()`;
   const [before, after] = printed(
-    await runWatched(script, { flags: ["--expose-gc", "--no-warnings"], timeout: 60_000 }),
+    await runWatched(script, { flags: ["--expose-gc", "--no-warnings"], timeout: 180_000 }),
   );
   assert.deepEqual([after.threads, after.descriptors], [before.threads, before.descriptors]);
   assert.ok(after.resident - before.resident < 8e6, `${before.resident} bytes became ${after.resident}`);

@@ -9,7 +9,7 @@ const {
 } = require("node:os");
 const { dirname, resolve } = require("node:path");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
-const { inspectorUrl } = require("./inspector-url");
+const { inspectorUrl, mayBeInspected } = require("./inspector-url");
 const { loadNative } = require("./native");
 const { runProbe } = require("./probe");
 
@@ -68,7 +68,7 @@ class HeapWatch {
   // Takes a snapshot now and resolves to its path.
   async takeHeapSnapshot(file) {
     if (!this.#native) throw new Error(`No heap snapshot can be made: ${this.#obstacle}`);
-    if (isMainThread) this.#native.setInspectorUrl(inspectorUrl());
+    this.#noteInspector();
     return this.#native.createHeapSnapshot(file);
   }
 
@@ -146,8 +146,13 @@ class HeapWatch {
   }
 
   // Only the main thread can ask for the inspector's address; a worker uses what the main thread told the addon.
+  #noteInspector() {
+    const isOfUse = this.#native.watchStatus().method !== "native" || mayBeInspected();
+    if (isMainThread && isOfUse) this.#native.setInspectorUrl(inspectorUrl());
+  }
+
   #findInspector() {
-    if (isMainThread) this.#native.setInspectorUrl(inspectorUrl());
+    this.#noteInspector();
     const { method, inspectorUrl: url } = this.#native.watchStatus();
     if (method === "native" || url) return null;
     const otherwise = `it will be looked for at 127.0.0.1:${this.#settings.port} when memory runs out`;

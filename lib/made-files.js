@@ -2,7 +2,7 @@
 
 // The files of one kind that this module has made, and the only ones that it deletes. A snapshot's summary goes with it.
 
-const { unlink } = require("node:fs/promises");
+const fs = require("node:fs");
 const { resolve } = require("node:path");
 const { summaryOf } = require("./summary-path");
 
@@ -33,7 +33,7 @@ class MadeFiles {
 
   async #remove(file) {
     const summary = summaryOf(file);
-    await Promise.all([file, summary].filter(Boolean).map((path) => unlink(path)));
+    await Promise.all([file, summary].filter(Boolean).map((path) => fs.promises.unlink(path)));
     this.#paths.delete(file);
   }
 }

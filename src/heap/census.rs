@@ -1,11 +1,11 @@
 //! One walk over the marked objects, in the order of the file, that learns what the file must know before it is written: the
 //! number of edges, which strings it holds, and the names that objects lend each other. It keeps half a byte a node.
 
-use super::body::HashTable;
 use super::describe::{Describer, self_size};
 use super::edge_counter::EdgeCounter;
 use super::extract::code::CODE_KIND_MASK;
 use super::graph::Graph;
+use super::hash_table::HashTable;
 use super::histogram::Histogram;
 use super::layout::Tag;
 use super::layout::kind::Kind;

@@ -4,7 +4,8 @@ use super::graph::Graph;
 use super::layout::bits;
 use super::layout::kind::Kind;
 use super::memory::Address;
-use super::object::{Object, Shape};
+use super::object::Object;
+use super::shape::Shape;
 use super::tagged::Tagged;
 
 /// How many prototypes are asked for a constructor. Proxies can make longer chains; nothing else does.

@@ -1,8 +1,9 @@
 //! Finds what is reachable, with V8's weak semantics, and leaves a mark on each object. Every object is checked before it is
 //! followed; what is none loses its mark and is counted. The stack is bounded: what does not fit is found again by page.
 
-use super::body::{HashTable, tagged_slots, weak_slots};
+use super::body::{tagged_slots, weak_slots};
 use super::dispatch::DispatchTable;
+use super::hash_table::HashTable;
 use super::layout::kind::Kind;
 use super::memory::{Address, View};
 use super::object::{Decoder, Object};

@@ -2,11 +2,11 @@
 //! No function of V8 is called and nothing is written but the file, so it works on a process that cannot go on, on a frozen
 //! copy of one, and on a stored image. It knows nothing of Node, of processes or of files.
 //!
-//! The way of the data: [`memory`] gives checked reads, [`object`] and [`size`] make objects of words by a [`layout`],
+//! The way of the data: [`memory`] gives checked reads, [`object`], [`shape`] and [`size`] make objects of words by a [`layout`],
 //! [`roots`] and [`mark`] find what is reachable, [`pages`] keeps the marks and numbers them, [`graph`] holds it all;
 //! then [`census`] counts, and [`export`] writes what [`describe`], [`extract`] and [`locations`] read. What several of those ask
-//! of an object is in [`text`], [`properties`], [`functions`] and [`constructors`]; what its thread was doing is in [`call_stack`]; what holds for all objects of a map is worked
-//! out once and kept in a [`map_cache`].
+//! of an object is in [`body`], [`hash_table`], [`text`], [`properties`], [`functions`] and [`constructors`]; what its thread was
+//! doing is in [`call_stack`]; what holds for all objects of a map is worked out once and kept in a [`map_cache`].
 
 pub mod body;
 pub mod call_stack;
@@ -19,6 +19,7 @@ pub mod export;
 pub mod extract;
 pub mod functions;
 pub mod graph;
+pub mod hash_table;
 pub mod histogram;
 pub mod layout;
 pub mod locations;
@@ -36,6 +37,7 @@ pub mod properties;
 pub mod redaction;
 pub mod roots;
 pub mod self_test;
+pub mod shape;
 pub mod size;
 #[cfg(test)]
 mod synthetic;

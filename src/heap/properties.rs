@@ -1,11 +1,12 @@
 //! The own named properties of objects: where a map's descriptors say that they are, or in a dictionary.
 
-use super::body::{FieldPlace, HashTable, field_place};
 use super::graph::Graph;
+use super::hash_table::HashTable;
 use super::layout::bits;
 use super::layout::kind::Kind;
 use super::memory::Address;
-use super::object::{Object, Shape};
+use super::object::Object;
+use super::shape::{FieldPlace, Shape, field_place};
 use super::tagged::Tagged;
 
 /// An own property.

@@ -1,9 +1,9 @@
 //! The size of objects whose map does not say it: V8's `HeapObject::SizeFromMap`, src/objects/objects.cc.
 
 use super::layout::kind::Kind;
-use super::layout::{InstructionStreamSize, Positions, ScopeInfoLayout, bits};
-use super::memory::View;
-use super::object::{Decoder, Shape};
+use super::layout::{InstructionStreamSize, Layout, Positions, ScopeInfoLayout, bits};
+use super::memory::{Memory, View};
+use super::shape::Shape;
 use super::tagged::Tagged;
 
 const TAGGED: u64 = 8;
@@ -21,8 +21,13 @@ fn aligned(size: u64) -> u64 {
 
 /// The size of the object that `object` begins with; nothing if its kind has no size of its own or the sum is absurd.
 #[inline(never)]
-pub fn size_in_bytes(decoder: &Decoder, shape: &Shape, object: View) -> Option<u64> {
-    let sizes = &decoder.layout.sizes;
+pub fn size_in_bytes(
+    layout: &'static Layout,
+    memory: &Memory,
+    shape: &Shape,
+    object: View,
+) -> Option<u64> {
+    let sizes = &layout.sizes;
     // Lengths are below 2^32, so none of these sums can overflow.
     let length = || Tagged(object.word(8)).length();
     let raw_length = || u64::from(object.half_word(8));
@@ -72,9 +77,9 @@ pub fn size_in_bytes(decoder: &Decoder, shape: &Shape, object: View) -> Option<u
             aligned(ARRAY_HEADER + slots + closures)
         }
         Kind::DescriptorArray => {
-            let layout = &decoder.layout.descriptors;
-            u64::from(layout.entries)
-                + DESCRIPTOR_SIZE * u64::from(object.quarter_word(u64::from(layout.count)))
+            let descriptors = &layout.descriptors;
+            u64::from(descriptors.entries)
+                + DESCRIPTOR_SIZE * u64::from(object.quarter_word(u64::from(descriptors.count)))
         }
         Kind::PreparseData => preparse_children(object) + TAGGED * u64::from(object.half_word(12)),
         Kind::BigInt => ARRAY_HEADER + 8 * (raw_length() >> 1),
@@ -84,8 +89,8 @@ pub fn size_in_bytes(decoder: &Decoder, shape: &Shape, object: View) -> Option<u
             header + entry * u64::from(object.half_word(12))
         }
         Kind::WasmDispatchTableForImports => ARRAY_HEADER + 8 + 16 * raw_length(),
-        Kind::ScopeInfo => ScopeInfo::new(&decoder.layout.scope_info, object).size(),
-        Kind::InstructionStream => instruction_stream_size(decoder, object)?,
+        Kind::ScopeInfo => ScopeInfo::new(&layout.scope_info, object).size(),
+        Kind::InstructionStream => instruction_stream_size(layout, memory, object)?,
         // Behind the map lies memory that is not mapped.
         Kind::Hole | Kind::WasmNull => 8,
         Kind::SwissNameDictionary => 40,
@@ -99,9 +104,9 @@ pub fn preparse_children(object: View) -> u64 {
     aligned(ARRAY_HEADER + u64::from(object.half_word(8)))
 }
 
-fn instruction_stream_size(decoder: &Decoder, object: View) -> Option<u64> {
+fn instruction_stream_size(layout: &'static Layout, memory: &Memory, object: View) -> Option<u64> {
     let read = |view: View, offset: u16| u64::from(view.half_word(u64::from(offset)));
-    let (header, body) = match decoder.layout.sizes.instruction_stream {
+    let (header, body) = match layout.sizes.instruction_stream {
         InstructionStreamSize::Inside {
             instruction_size,
             metadata_size,
@@ -117,7 +122,7 @@ fn instruction_stream_size(decoder: &Decoder, object: View) -> Option<u64> {
             header,
         } => {
             let code = Tagged(object.word(u64::from(code))).strong()?;
-            let code = decoder.memory.view(code, u64::from(metadata_size) + 4)?;
+            let code = memory.view(code, u64::from(metadata_size) + 4)?;
             (
                 header,
                 read(code, instruction_size) + read(code, metadata_size),

@@ -1,9 +1,9 @@
 //! The edges of the file.
 
 use super::Export;
-use crate::heap::body::HashTable;
 use crate::heap::census::EphemeronPair;
 use crate::heap::extract::{EdgeName, EdgeSink, Extractor};
+use crate::heap::hash_table::HashTable;
 use crate::heap::layout::kind::Kind;
 use crate::heap::memory::Address;
 use crate::heap::object::Object;

@@ -1,7 +1,7 @@
 //! The edges of arrays, whose elements are called by their number, and of tables of ephemerons.
 
 use super::{EdgeName, EdgeSink, Extraction};
-use crate::heap::body::HashTable;
+use crate::heap::hash_table::HashTable;
 use crate::heap::layout::kind::Kind;
 use crate::heap::properties::HASH_TABLE_PREFIX;
 use crate::snapshot::EdgeType;

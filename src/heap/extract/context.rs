@@ -1,7 +1,8 @@
 //! The edges of contexts, whose slots are called by the variables they hold: `ExtractContextReferences`.
 
 use super::{EdgeName, EdgeSink, Extraction};
-use crate::heap::body::{HashTable, weak_slots};
+use crate::heap::body::weak_slots;
+use crate::heap::hash_table::HashTable;
 use crate::heap::layout::kind::Kind;
 use crate::heap::layout::{FUNCTION_VARIABLE_IN_CONTEXT, bits};
 use crate::heap::memory::Address;

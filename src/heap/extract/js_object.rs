@@ -3,8 +3,8 @@
 
 use super::plan::{accessor_edges, property_edge_type};
 use super::{EdgeName, EdgeSink, Extraction};
-use crate::heap::body::HashTable;
 use crate::heap::graph::Graph;
+use crate::heap::hash_table::HashTable;
 use crate::heap::layout::kind::Kind;
 use crate::heap::memory::Address;
 use crate::heap::object::Object;

@@ -3,7 +3,7 @@
 
 use super::names::EdgeNames;
 use super::{AccessorPart, EdgeName, EdgeSink};
-use crate::heap::body::{FieldPlace, tagged_slots};
+use crate::heap::body::tagged_slots;
 use crate::heap::graph::Graph;
 use crate::heap::layout::Layout;
 use crate::heap::layout::kind::Kind;
@@ -12,6 +12,7 @@ use crate::heap::memory::Address;
 use crate::heap::names::NameId;
 use crate::heap::object::Object;
 use crate::heap::properties::{JS_ELEMENTS, JS_PROPERTIES, Place, PropertySlot};
+use crate::heap::shape::FieldPlace;
 use crate::heap::tagged::Tagged;
 use crate::heap::text::string_length;
 use crate::snapshot::EdgeType;

@@ -11,6 +11,7 @@ pub mod instance_types;
 pub mod kind;
 mod meaning;
 mod rows;
+mod slots;
 mod v10_2;
 mod v11_3;
 mod v12_4;
@@ -18,6 +19,7 @@ mod v13_6;
 mod v14_6;
 
 pub use self::meaning::{InstanceType, InstanceTypes};
+pub use self::slots::Slots;
 
 use self::kind::Kind;
 use self::rows::{field, inserted, tag, tag_as, updated, weak_field};
