@@ -161,7 +161,9 @@ async function observeSoak(minutes, major) {
   const soak = new Soak(major);
   try {
     await soak.begin();
-    await soak.waves(1, QUIET);
+    // V8 keeps the pages of the fullest heap there was, so that the warm-up fills it as the dumped waves will do.
+    await soak.waves(1, DUMPED);
+    soak.service.send({ share: QUIET, isWatched: true });
     await soak.observe("before", () => soak.waves(around, QUIET));
     await soak.observe("during", async () => {
       for (let done = 0; done < minutes; done += step) {

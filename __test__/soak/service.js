@@ -1,11 +1,17 @@
 "use strict";
 
 // An HTTP service under the package: it renders pages and keeps them. Its parent tells over IPC when a new wave begins: the
-// pages are let go, and from then on they may fill a given share of the heap's limit. It tells its port and its dumps.
+// pages are let go, and from then on they may fill a given share of the heap's limit; and when it is to be dumped at its
+// threshold. It tells its port and its dumps.
 // node --expose-gc --max-old-space-size=<MB> service.js <options of the package as JSON>
 
 const http = require("node:http");
-const instance = require("../..")(JSON.parse(process.argv[2]));
+const watchHeap = require("../..");
+
+const options = JSON.parse(process.argv[2]);
+
+/** So far nothing is dumped. */
+let instance = watchHeap({ ...options, threshold: false });
 
 const ROWS = 32;
 const SAMPLE = 2000;
@@ -57,11 +63,18 @@ function beginWave(share) {
   mostPages = Math.floor((share * instance.status().limitBytes - bytesAtStart) / bytesOfPage);
 }
 
-instance.on("dump", (dump) => process.send({ dump }));
-instance.on("error", ({ message }) => process.send({ failure: message }));
-instance.on("warning", (warning) => process.send({ failure: warning }));
+function watch() {
+  instance.stop();
+  instance = watchHeap(options);
+  instance.on("dump", (dump) => process.send({ dump }));
+  instance.on("error", ({ message }) => process.send({ failure: message }));
+  instance.on("warning", (warning) => process.send({ failure: warning }));
+}
 
-process.on("message", ({ share }) => beginWave(share));
+process.on("message", ({ share, isWatched }) => {
+  beginWave(share);
+  if (isWatched) watch();
+});
 process.on("disconnect", () => process.exit());
 
 const server = http.createServer(({ url }, response) => response.end(answer(url)));
