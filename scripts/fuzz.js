@@ -2,7 +2,7 @@
 
 // `npm run fuzz -- [--minutes 10] [--target <word of its name>] [--keep]`: everything that parses is fuzzed, each target of
 // fuzz/ for so long, beginning with what is in fuzz/corpus and what earlier runs have left in .cache. With --keep the
-// smallest inputs that reach as much become fuzz/corpus. What a run of all targets comes to is written to proof/FUZZING.md.
+// smallest inputs of all these are kept in fuzz/corpus. What a run of all targets comes to is written to proof/FUZZING.md.
 const { spawn, spawnSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
@@ -18,6 +18,9 @@ const ABREAST = 2;
 /** What the process that fuzzes may take, and one input, before that counts as a crash. */
 const MOST_MEGABYTES = 1024;
 const MOST_SECONDS = 10;
+
+/** The inputs of a target that are kept, beside those that were written by hand. */
+const MOST_CORPUS_BYTES = 40_000;
 
 /** What is fuzzed, and the longest input in bytes. */
 const targets = [
@@ -79,14 +82,22 @@ async function fuzz(target, minutes) {
   };
 }
 
-/** Makes the smallest inputs that reach every edge of the code, of all there are, the corpus. */
+/** Puts the smallest of the inputs that reach every edge of the code beside those that were written by hand. */
 function keep(target) {
   const least = `${scratchOf(target)}-least`;
   fs.rmSync(least, { recursive: true, force: true });
   for (const folder of [seedsOf(target), scratchOf(target)]) fs.cpSync(folder, least, { recursive: true });
   cargoFuzz("cmin", target.name, least, "--", "-set_cover_merge=1", "-use_counters=0");
-  fs.rmSync(seedsOf(target), { recursive: true });
-  fs.renameSync(least, seedsOf(target));
+  const isFound = (name) => /^[0-9a-f]{40}$/.test(name);
+  for (const name of fs.readdirSync(seedsOf(target)).filter(isFound)) fs.rmSync(path.join(seedsOf(target), name));
+  const inputs = fs.readdirSync(least).map((name) => ({ name, bytes: fs.statSync(path.join(least, name)).size }));
+  let room = MOST_CORPUS_BYTES;
+  for (const { name, bytes } of inputs.sort((one, other) => one.bytes - other.bytes)) {
+    room -= bytes;
+    if (room < 0) break;
+    fs.copyFileSync(path.join(least, name), path.join(seedsOf(target), name));
+  }
+  fs.rmSync(least, { recursive: true });
 }
 
 function table(rows) {

@@ -13,9 +13,13 @@ const shapes = {
   "small-objects": () => () => ledger.leak({ number: ledger.count, text: `text ${ledger.count}` }),
 
   "huge-array"() {
-    const array = [];
-    ledger.leak(array);
-    return () => array.push(ledger);
+    // An array holds 128 million elements at the most, and is half as large again each time that it grows.
+    const most = 1 << 26;
+    let array;
+    return () => {
+      if (array === undefined || array.length === most) ledger.leak((array = []));
+      array.push(ledger);
+    };
   },
 
   map() {

@@ -36,7 +36,7 @@ struct Node {
     node_type: u8,
     name: u8,
     self_size: u32,
-    /// A multiple of the size, for large heaps.
+    /// The size is shifted by so many bits, for large heaps.
     exponent: u8,
     location: Option<(u8, u16, u16)>,
 }
@@ -105,8 +105,8 @@ const META: &str = r#"{"snapshot":{"meta":{"node_fields":["type","name","id","se
 const NODE_FIELDS: usize = 6;
 const NODE_TYPES: u8 = 15;
 const EDGE_TYPES: u8 = 7;
-/// A node of 16 TB is beyond all heaps.
-const LARGEST_EXPONENT: u8 = 12;
+/// All nodes together have less than the reader takes for possible.
+const EXPONENTS: u8 = 9;
 
 impl Snapshot {
     fn text(&self) -> Result<String, std::fmt::Error> {
@@ -128,7 +128,7 @@ impl Snapshot {
                 .filter(|edge| usize::from(edge.from) % nodes.len() == index);
             let node_type = node.node_type % NODE_TYPES;
             let name = usize::from(node.name) % NAMES.len();
-            let size = u64::from(node.self_size) << (node.exponent % LARGEST_EXPONENT);
+            let size = u64::from(node.self_size) << (node.exponent % EXPONENTS);
             let comma = if index == 0 { "" } else { "," };
             write!(
                 text,

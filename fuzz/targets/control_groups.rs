@@ -29,8 +29,7 @@ const FILES: [&str; 13] = [
 
 /// A folder in memory, which is written over with each input.
 static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
-    let name = format!("node-oom-heapdump-fuzz-{}", std::process::id());
-    let root = PathBuf::from("/dev/shm").join(name);
+    let root = PathBuf::from("/dev/shm/node-oom-heapdump-fuzz");
     for file in FILES {
         let folder = root.join(file).parent().unwrap().to_owned();
         fs::create_dir_all(folder).unwrap();

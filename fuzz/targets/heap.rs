@@ -4,6 +4,7 @@
 
 #![no_main]
 
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
 
 use arbitrary::Arbitrary;
@@ -68,9 +69,12 @@ enum Value {
     Any(u64),
 }
 
+/// The heap in each layout, which takes longer to make than to read.
+static IMAGES: LazyLock<[Image; Layout::ALL.len()]> = LazyLock::new(|| Layout::ALL.map(image));
+
 fuzz_target!(|damage: Damage| {
-    let layout = Layout::ALL[usize::from(damage.layout) % Layout::ALL.len()];
-    let mut image = image(layout);
+    let version = usize::from(damage.layout) % Layout::ALL.len();
+    let (layout, mut image) = (Layout::ALL[version], IMAGES[version].clone());
     for wrong in damage.words.iter().take(MOST_WRONG_WORDS) {
         overwrite(&mut image, wrong);
     }

@@ -7,6 +7,9 @@ use serde::Deserialize;
 /// More columns than this are no snapshot of V8's; it has had 7 at most.
 pub const MAX_COLUMNS: usize = 16;
 
+/// The sizes of a file are at most this in sum, for processors address no more: 256 TB. So sums of sizes are right.
+pub const MOST_BYTES: u64 = 1 << 48;
+
 /// What the header says.
 #[derive(Debug, Clone)]
 pub struct Header {
@@ -94,6 +97,11 @@ impl Header {
         if root_index != 0 {
             return Err(Fault::Header {
                 reason: "the root is not the first node".to_owned(),
+            });
+        }
+        if extra_native_bytes > MOST_BYTES {
+            return Err(Fault::Header {
+                reason: format!("{extra_native_bytes} extra_native_bytes are more than memory"),
             });
         }
         for (section, claimed) in [(Section::Nodes, node_count), (Section::Edges, edge_count)] {

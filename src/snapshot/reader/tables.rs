@@ -4,7 +4,7 @@
 use super::block::Block;
 use super::error::{Fault, Section};
 use super::graph::{Edges, Location, Locations, NodeIndex, Nodes};
-use super::header::{EdgeColumns, Header, LocationColumns, NodeColumns};
+use super::header::{EdgeColumns, Header, LocationColumns, MOST_BYTES, NodeColumns};
 use crate::snapshot::EdgeType;
 use rustc_hash::FxHashMap;
 
@@ -35,9 +35,15 @@ fn largest(column: &[u32]) -> u32 {
     column.iter().copied().max().unwrap_or(0)
 }
 
+fn sum(column: &[u32]) -> u64 {
+    column.iter().copied().map(u64::from).sum()
+}
+
 /// The nodes.
 pub(super) struct NodeTable {
     columns: NodeColumns,
+    /// The sum of the self sizes.
+    bytes: u64,
     pub nodes: Nodes,
     /// Where the edges of the next node begin.
     pub next_edge: u32,
@@ -54,6 +60,7 @@ impl NodeTable {
         nodes.first_edges.reserve_exact(capacity + 1);
         NodeTable {
             columns: header.nodes.clone(),
+            bytes: 0,
             nodes,
             next_edge: 0,
         }
@@ -83,15 +90,25 @@ impl Table for NodeTable {
             .ok_or(Fault::TooMany {
                 section: Section::Edges,
             })?;
+        let self_size = row[columns.self_size];
+        let bytes = self.bytes.saturating_add(self_size);
+        if bytes > MOST_BYTES {
+            return Err(Fault::TooLarge {
+                section: Section::Nodes,
+                column: "self_size",
+                value: self_size,
+            });
+        }
         if nodes.types.len() == u32::MAX as usize {
             return Err(Fault::TooMany {
                 section: Section::Nodes,
             });
         }
+        self.bytes = bytes;
         nodes.types.push(node_type);
         nodes.names.push(name);
         nodes.ids.push(id);
-        nodes.self_sizes.push(row[columns.self_size]);
+        nodes.self_sizes.push(self_size);
         nodes.first_edges.push(self.next_edge);
         self.next_edge = next_edge;
         Ok(())
@@ -101,18 +118,21 @@ impl Table for NodeTable {
         let (columns, nodes) = (&self.columns, &mut self.nodes);
         let types = block.column(columns.node_type);
         let edge_counts = block.column(columns.edge_count);
-        let edges: u64 = edge_counts.iter().map(|&count| u64::from(count)).sum();
+        let self_sizes = block.column(columns.self_size);
+        let bytes = self.bytes + sum(self_sizes);
         if largest(types) as usize >= columns.types.len()
-            || u64::from(self.next_edge) + edges > u64::from(u32::MAX)
+            || u64::from(self.next_edge) + sum(edge_counts) > u64::from(u32::MAX)
+            || bytes > MOST_BYTES
             || nodes.types.len() + block.rows() > u32::MAX as usize
         {
             return false;
         }
+        self.bytes = bytes;
         let types = types.iter().map(|&number| columns.types[number as usize]);
         nodes.types.extend(types);
         nodes.names.extend_from_slice(block.column(columns.name));
         nodes.ids.extend_from_slice(block.column(columns.id));
-        nodes.self_sizes.extend(block.column(columns.self_size));
+        nodes.self_sizes.extend(self_sizes);
         let next_edge = &mut self.next_edge;
         nodes.first_edges.extend(edge_counts.iter().map(|count| {
             let first = *next_edge;

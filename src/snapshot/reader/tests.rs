@@ -142,6 +142,22 @@ fn a_self_size_beyond_32_bits_is_kept() {
 }
 
 #[test]
+fn sizes_that_no_memory_has_are_told() {
+    for sizes in [[u64::MAX, 24], [1 << 47, (1 << 47) + 1], [1 << 48, 1]] {
+        let text = String::from_utf8(replaced(",32,", &format!(",{},", sizes[0]))).unwrap();
+        let file = text.replace(",24,", &format!(",{},", sizes[1]));
+        let (_, fault) = fault_of(file.as_bytes());
+        assert!(
+            matches!(fault, Fault::TooLarge { column: "self_size", value, .. } if sizes.contains(&value)),
+            "{fault:?}"
+        );
+    }
+    let extra = format!("\"extra_native_bytes\":{}", u64::MAX);
+    let (_, fault) = fault_of(&replaced("\"extra_native_bytes\":0", &extra));
+    assert!(matches!(fault, Fault::Header { .. }));
+}
+
+#[test]
 fn a_file_that_is_cut_anywhere_is_refused_and_never_read_as_whole() {
     let file = small_snapshot(Format::WITHOUT_TRACE_NODE_ID);
     for length in 0..file.len() {
