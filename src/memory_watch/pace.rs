@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 const CALM: Duration = Duration::from_millis(1000);
-const CLOSE: Duration = Duration::from_millis(200);
+const CLOSE: Duration = Duration::from_millis(250);
 
 /// From here on, as a share of the bound, a sample a second could come too late.
 const CLOSE_SHARE: f64 = 0.75;
