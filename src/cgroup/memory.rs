@@ -42,13 +42,19 @@ impl MemoryGroups {
 
     /// How the group with the least headroom stands; `None` where no group has a limit. Costs some 50 microseconds a group.
     pub fn tightest(&self) -> Option<MemoryUse> {
-        self.tightest_group().map(|(_, usage)| usage)
+        self.tightest_above(0.0)
+    }
+
+    /// The same for who asks often and only cares for a group that uses more than this share of its limit: where not even as
+    /// much is charged, all that is charged counts as used, and the kernel need not gather its statistics.
+    pub fn tightest_above(&self, share: f64) -> Option<MemoryUse> {
+        self.tightest_group(share).map(|(_, usage)| usage)
     }
 
     /// The processes of the group with the least headroom and of the groups in it, as far as this process can see them.
     pub fn processes(&self) -> Vec<u32> {
         let mut processes = BTreeSet::new();
-        if let Some((group, _)) = self.tightest_group() {
+        if let Some((group, _)) = self.tightest_group(0.0) {
             collect_processes(&group.folder, &mut processes);
         }
         processes.remove(&PROCESS_OUT_OF_SIGHT);
@@ -63,10 +69,10 @@ impl MemoryGroups {
             .any(|group| group.number("memory.oom.group") == Some(1))
     }
 
-    fn tightest_group(&self) -> Option<(&Group, MemoryUse)> {
+    fn tightest_group(&self, share: f64) -> Option<(&Group, MemoryUse)> {
         self.groups
             .iter()
-            .filter_map(|group| Some((group, use_of(group)?)))
+            .filter_map(|group| Some((group, use_of(group, share)?)))
             .min_by_key(|(_, usage)| usage.headroom())
     }
 }
@@ -84,7 +90,7 @@ fn collect_processes(folder: &Path, processes: &mut BTreeSet<u32>) {
     }
 }
 
-fn use_of(group: &Group) -> Option<MemoryUse> {
+fn use_of(group: &Group, share: f64) -> Option<MemoryUse> {
     let (limit, charged, inactive_file) = match group.version {
         Version::One => (
             group
@@ -102,7 +108,11 @@ fn use_of(group: &Group) -> Option<MemoryUse> {
             "inactive_file",
         ),
     };
-    let reclaimable = statistic(&group.read("memory.stat")?, inactive_file).unwrap_or(0);
+    let reclaimable = if charged as f64 > limit as f64 * share {
+        statistic(&group.read("memory.stat")?, inactive_file).unwrap_or(0)
+    } else {
+        0
+    };
     Some(MemoryUse {
         working_set: charged.saturating_sub(reclaimable),
         limit,
@@ -161,6 +171,22 @@ mod tests {
             ],
         );
         assert_eq!(tightest(&tree).unwrap().working_set, 550);
+    }
+
+    #[test]
+    fn what_is_charged_counts_as_used_up_to_the_share_that_is_asked_for() {
+        let tree = Tree::new(
+            "memory-share",
+            &[
+                ("proc/self/cgroup", "0::/\n"),
+                ("sys/fs/cgroup/memory.max", "1000\n"),
+                ("sys/fs/cgroup/memory.current", "700\n"),
+                ("sys/fs/cgroup/memory.stat", "inactive_file 150\n"),
+            ],
+        );
+        let groups = MemoryGroups::of_this_process(&tree.0);
+        let used_above = |share| groups.tightest_above(share).unwrap().working_set;
+        assert_eq!((used_above(0.7), used_above(0.69)), (700, 550));
     }
 
     #[test]

@@ -131,10 +131,13 @@ impl Gauge {
 
     fn read(&self) -> Option<Level> {
         match self.bound {
-            MemoryBound::Percent(_) => self.groups.tightest().map(|usage| Level {
-                used: usage.working_set,
-                limit: usage.limit,
-            }),
+            MemoryBound::Percent(percent) => {
+                let usage = self.groups.tightest_above(percent / 100.0);
+                usage.map(|usage| Level {
+                    used: usage.working_set,
+                    limit: usage.limit,
+                })
+            }
             MemoryBound::Bytes(limit) => resident_memory("self").map(|used| Level { used, limit }),
         }
     }
