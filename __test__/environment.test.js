@@ -40,6 +40,25 @@ for (const major of [22, 24, 26]) {
   });
 }
 
+test("NODE_DEBUG=oom-heapdump logs what is watched, and how, what is asked for, and what becomes of it", async (context) => {
+  const script = `const instance = watch({ threshold: 60 })
+    instance.once("dump", () => { instance.stop(); process.exit() })
+    instance.createHeapSnapshot("asked")`;
+  const { stderr } = await runWatched(script, {
+    cwd: temporaryDirectory(context),
+    env: { ...process.env, NODE_DEBUG: "oom-heapdump" },
+  });
+  const logged = stderr.split("\n").filter((line) => line.startsWith("OOM-HEAPDUMP"));
+  const expected = [
+    /is watched with .*"threshold":60.*"method":"native"/,
+    /asks for/,
+    /is told .*asked\.heapsnapshot/,
+    /no more/,
+  ];
+  assert.equal(logged.length, expected.length, stderr);
+  expected.forEach((line, index) => assert.match(logged[index], line));
+});
+
 test("under --no-addons one warning says so and the program runs on", async () => {
   assertUnarmedWithOneWarning(printed(await runWatched(report(), { flags: ["--inspect=0", "--no-addons"] })), /addons/);
 });

@@ -8,10 +8,14 @@ const {
   constants: { signals },
 } = require("node:os");
 const { dirname, resolve } = require("node:path");
+const { debuglog } = require("node:util");
 const { threadId, isMainThread, resourceLimits } = require("node:worker_threads");
 const { inspectorUrl, mayBeInspected } = require("./inspector-url");
 const { loadNative } = require("./native");
 const { runProbe } = require("./probe");
+
+// NODE_DEBUG=oom-heapdump
+const debug = debuglog("oom-heapdump");
 
 // The native method is put to the test when the program has been running for a while: short programs are never bothered.
 const SELF_TEST_AFTER_MS = 3000;
@@ -28,7 +32,10 @@ class HeapWatch {
   constructor(settings, { warn, tell }) {
     this.#settings = settings;
     this.#warn = warn;
-    this.#tell = tell;
+    this.#tell = (told) => {
+      debug("thread %d is told %j", threadId, told);
+      tell(told);
+    };
     let unwatched = [];
     try {
       unwatched = this.#arm();
@@ -45,6 +52,7 @@ class HeapWatch {
       warn(`Heap snapshots are made over the inspector: ${notNative}`);
     }
     unwatched.forEach(warn);
+    if (debug.enabled) debug("thread %d is watched with %j: %j", threadId, settings, this.status());
     if (this.status().method === "native") {
       this.#selfTest = setTimeout(() => this.#testNativeMethod(), SELF_TEST_AFTER_MS).unref();
     }
@@ -68,6 +76,7 @@ class HeapWatch {
   // Takes a snapshot now and resolves to its path.
   async takeHeapSnapshot(file) {
     if (!this.#native) throw new Error(`No heap snapshot can be made: ${this.#obstacle}`);
+    debug("thread %d asks for a snapshot", threadId);
     this.#noteInspector();
     return this.#native.createHeapSnapshot(file);
   }
@@ -78,10 +87,12 @@ class HeapWatch {
     this.#native?.stop();
     this.#native = null;
     this.#obstacle = "the watch was stopped";
+    debug("thread %d is watched no more", threadId);
   }
 
   async #testNativeMethod() {
     const failure = await this.#native.selfTest();
+    debug("the self-test of the native method %s", failure ?? "passed");
     if (failure) this.#warn(`The inspector is used for heap snapshots from now on: ${failure}`);
   }
 
