@@ -25,7 +25,7 @@ use node_oom_heapdump_fuzz::memory_file::MemoryFile;
 #[path = "../../src/heap/synthetic.rs"]
 mod synthetic;
 
-use synthetic::{HEAP, ISOLATE, Image, smi, strong, weak};
+use synthetic::{HEAP, ISOLATE, ISOLATE_BYTES, Image, smi, strong, weak};
 
 /// More wrong words than this make noise of the heap.
 const MOST_WRONG_WORDS: usize = 64;
@@ -106,28 +106,12 @@ fuzz_target!(|damage: Damage| {
     assert_eq!(counts.bytes, bytes.len() as u64);
 });
 
-/// How far the fields of an isolate reach, and with the lists of roots that some point to.
-const ISOLATE_FIELDS: u64 = 0x1_2000;
-const ISOLATE_BYTES: usize = 0x1_3000;
-
 /// The heap, and an isolate in which lists of roots can be found.
 fn image(layout: &'static Layout) -> Image {
     let mut image = synthetic::heap(layout);
-    let (mapping, isolate) = &mut image[1];
-    isolate.resize(ISOLATE_BYTES, 0);
-    mapping.end = mapping.start + ISOLATE_BYTES as u64;
-    let roots = layout.roots;
-    let [scopes, globals, nodes] = [1, 2, 3].map(|list| ISOLATE + ISOLATE_FIELDS + 0x100 * list);
-    for (address, word) in [
-        (ISOLATE + roots.handle_scope_implementer, scopes),
-        (scopes, ISOLATE),
-        (ISOLATE + roots.global_handles, globals),
-        (globals, ISOLATE),
-        (globals + roots.global_handle_nodes, nodes),
-        (nodes, globals),
-    ] {
-        let at = (address - ISOLATE) as usize;
-        isolate[at..at + 8].copy_from_slice(&word.to_le_bytes());
+    synthetic::enlarge_isolate(&mut image);
+    for (address, word) in synthetic::root_list_words(layout) {
+        synthetic::set_in_isolate(&mut image, address, word);
     }
     image
 }

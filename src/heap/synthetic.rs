@@ -203,6 +203,38 @@ impl Builder {
     }
 }
 
+/// How large an isolate is with its fields and with the lists of roots that some of them point to.
+pub const ISOLATE_BYTES: usize = 0x1_3000;
+/// How far its fields reach.
+const ISOLATE_FIELDS: u64 = 0x1_2000;
+
+/// Gives the isolate of an image its full size; what is new is zero.
+pub fn enlarge_isolate(image: &mut Image) {
+    let (mapping, isolate) = &mut image[1];
+    isolate.resize(ISOLATE_BYTES, 0);
+    mapping.end = mapping.start + ISOLATE_BYTES as u64;
+}
+
+/// The words of a full isolate by which lists of roots are told from anything else.
+pub fn root_list_words(layout: &Layout) -> [(Address, u64); 6] {
+    let roots = layout.roots;
+    let [scopes, globals, nodes] = [1, 2, 3].map(|list| ISOLATE + ISOLATE_FIELDS + 0x100 * list);
+    [
+        (ISOLATE + roots.handle_scope_implementer, scopes),
+        (scopes, ISOLATE),
+        (ISOLATE + roots.global_handles, globals),
+        (globals, ISOLATE),
+        (globals + roots.global_handle_nodes, nodes),
+        (nodes, globals),
+    ]
+}
+
+/// Overwrites a word of an image's isolate.
+pub fn set_in_isolate(image: &mut Image, address: Address, word: u64) {
+    let at = (address - ISOLATE) as usize;
+    image[1].1[at..at + 8].copy_from_slice(&word.to_le_bytes());
+}
+
 /// A number that one element of the heap's arrays is, so that a test finds it.
 pub const MARKED_ELEMENT: i32 = 7;
 

@@ -395,41 +395,23 @@ fn random_bytes_leave_a_complete_file_or_none() {
     }
 }
 
-/// How far the fields of an isolate reach, and with the lists that some point to.
-const ISOLATE_FIELDS: u64 = 0x1_2000;
-const ISOLATE_SIZE: usize = 0x1_3000;
-
 #[test]
 fn lists_of_roots_with_random_contents_leave_a_complete_file() {
     for layout in Layout::ALL {
         let mut image = synthetic::heap(layout);
-        let roots = layout.roots;
         let table_end = image[1].1.len();
-        image[1].1.resize(ISOLATE_SIZE, 0);
-        image[1].0.end = ISOLATE + ISOLATE_SIZE as u64;
+        synthetic::enlarge_isolate(&mut image);
         // What tells a list from anything else is right, all else is random.
-        let [scopes, globals, nodes] =
-            [1, 2, 3].map(|list| ISOLATE + ISOLATE_FIELDS + 0x100 * list);
-        let right_words = [
-            (ISOLATE + roots.handle_scope_implementer, scopes),
-            (scopes, ISOLATE),
-            (ISOLATE + roots.global_handles, globals),
-            (globals, ISOLATE),
-            (globals + roots.global_handle_nodes, nodes),
-            (nodes, globals),
-        ];
+        let right_words = synthetic::root_list_words(layout);
         for round in 1..=ROUNDS {
             let mut random = Random::new(round);
             let mut broken = image.clone();
-            let mut set = |address: u64, word: u64| {
-                let at = (address - ISOLATE) as usize;
-                broken[1].1[at..at + 8].copy_from_slice(&word.to_le_bytes());
-            };
-            for field in (table_end..ISOLATE_SIZE).step_by(8) {
-                set(ISOLATE + field as u64, any_word(&mut random, &image));
+            for field in (table_end..synthetic::ISOLATE_BYTES).step_by(8) {
+                let word = any_word(&mut random, &image);
+                synthetic::set_in_isolate(&mut broken, ISOLATE + field as u64, word);
             }
             for (address, word) in right_words {
-                set(address, word);
+                synthetic::set_in_isolate(&mut broken, address, word);
             }
             let (counts, bytes) = snapshot(&broken, layout).unwrap();
             assert_consistent(counts, &bytes);

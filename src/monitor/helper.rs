@@ -218,9 +218,9 @@ impl RunningHelper {
         let error = loop {
             match self.next_answer() {
                 Ok(Some(Answer::Connected)) => connected(),
-                Ok(Some(Answer::Writing { file })) => self.remains.note_writing(file),
-                Ok(Some(Answer::Naming { file })) => self.remains.note_naming(file),
-                Ok(Some(Answer::Concluding { file })) => self.remains.note_concluding(file),
+                Ok(Some(
+                    Answer::Writing { .. } | Answer::Naming { .. } | Answer::Concluding { .. },
+                )) => {}
                 Ok(Some(Answer::Complete { file, bytes })) => {
                     self.remains.note_named();
                     complete = Some(Snapshot { file, bytes });
@@ -252,14 +252,7 @@ impl RunningHelper {
 
     /// Waits for its end: after a complete snapshot it looks for what leaked and runs the program of the option `exec`.
     pub fn wait(mut self) {
-        while let Ok(Some(answer)) = self.next_answer() {
-            match answer {
-                Answer::Writing { file } => self.remains.note_writing(file),
-                Answer::Naming { file } => self.remains.note_naming(file),
-                Answer::Concluding { file } => self.remains.note_concluding(file),
-                _ => {}
-            }
-        }
+        while let Ok(Some(_)) = self.next_answer() {}
         let (how, is_success) = self.end();
         if self.goes_on && !is_success {
             self.conclude();
@@ -297,8 +290,16 @@ impl RunningHelper {
         }
     }
 
+    /// What it says next. What it would leave if it were killed is noted.
     fn next_answer(&mut self) -> io::Result<Option<Answer>> {
-        self.answers.as_mut().map_or(Ok(None), Answer::read_from)
+        let answer = self.answers.as_mut().map_or(Ok(None), Answer::read_from)?;
+        match &answer {
+            Some(Answer::Writing { file }) => self.remains.note_writing(file.clone()),
+            Some(Answer::Naming { file }) => self.remains.note_naming(file.clone()),
+            Some(Answer::Concluding { file }) => self.remains.note_concluding(file.clone()),
+            _ => {}
+        }
+        Ok(answer)
     }
 
     /// How it ended, in words, and whether it said that all is well. Nothing of it is left then.

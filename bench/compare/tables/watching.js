@@ -115,7 +115,7 @@ module.exports = {
   note: `CPU time of the whole process over ${COLLECTIONS.minor} scavenges and ${COLLECTIONS.major} mark-compacts of a small heap, and over ${REQUESTS} requests
 to an HTTP service that allocates for each, ${CONNECTIONS} connections, after ${WARM_UP} that are not counted. The others are told as what they
 add to "no hook" of the same turn, in the median; what is within the noise of the machine has either sign.
-The heap has 4 MB, and a collection marks what the watcher's own code adds to it: 0.8 MB for this package, 0.1 MB for the others.
+The heap has 4 MB, and a collection marks what the watcher's own code, and Node's that it loads, adds to it.
 \`npm run bench:watch\` takes our hook alone, inside of the collection.`,
   turns: ({ isQuick }) => (isQuick ? 1 : 5),
   isTimed: true,
