@@ -53,8 +53,8 @@ function compile(major, name, options) {
   const built = spawnSync(node, [compiler, "rebuild", ...headersOf(node), ...options], {
     cwd: installed(major, name),
     encoding: "utf8",
-    // Scripts of the package must find this Node.
-    env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` },
+    // Scripts of the package must find this Node, and what npm is told of the headers of another one counts for more than --nodedir.
+    env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}`, npm_config_nodedir: undefined },
     timeout: 600_000,
   });
   return built.status === 0 ? null : `cannot be compiled for Node ${major}: ${lastLine(built)}`;
