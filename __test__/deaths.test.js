@@ -4,6 +4,7 @@
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
 const fs = require("node:fs");
+const os = require("node:os");
 const path = require("node:path");
 const { before, test } = require("node:test");
 const { majors, node } = require("./support/node-versions");
@@ -257,6 +258,41 @@ test("a dump that hangs holds a dying process no longer than the timeout", async
   process.kill(helper, "SIGCONT");
   assert.equal(signal, "SIGABRT", `exit code ${code}`);
   assert.match((await child.ends()).stderr, /FATAL ERROR/);
+});
+
+/** An idle process beside so many has some hundredths of a CPU at most. */
+const LOOPS_ON_A_CPU = 3;
+
+/** Keeps all CPUs busy until the test is over. */
+function keepCpusBusy(context) {
+  const count = LOOPS_ON_A_CPU * os.cpus().length;
+  const loops = Array.from({ length: count }, () => spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }));
+  context.after(() => loops.forEach((loop) => loop.kill("SIGKILL")));
+}
+
+test("a dying process does not wait for a dump at idle priority that gets no CPU, but makes its own", async (context) => {
+  const directory = temporaryDirectory(context);
+  const script = `
+    watch({ threshold: false, method: "native", name: "left", signal: "SIGUSR2" })
+    ${keepMarked(2_500_000)}
+    process.on("SIGUSR2", () => { for (let chain; ; ) chain = { chain, numbers: new Array(64).fill(1) } })
+    setInterval(() => {}, 1e6)
+    console.log("holds")`;
+  const child = start(context, script, {
+    node: "setpriv",
+    // Who may raise priorities, as root may, has the idle dump finished.
+    flags: ["--bounding-set=-sys_nice", process.execPath, "--max-old-space-size=110"],
+    cwd: directory,
+  });
+  await child.says("holds");
+  keepCpusBusy(context);
+  child.process.kill("SIGUSR2");
+  const finished = await child.ends();
+  assert.equal(finished.signal, "SIGABRT", `${ending(finished)}\n${finished.stderr}`);
+  const [, first, , second] = ourLines(finished);
+  assert.match(first, /no heap snapshot of process \d+: .* got no CPU: /, finished.stderr);
+  assert.match(second, /is complete: /, finished.stderr);
+  await assertHolds(directory, 2_500_000);
 });
 
 /** Makes garbage and long-lived objects, so that full collections find the heap above one percent. */

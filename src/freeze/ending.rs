@@ -31,6 +31,11 @@ pub enum Failure {
     /// The child did not end by its deadline and was ended.
     #[error("reading the frozen image took longer than its deadline")]
     TimedOut,
+    /// A dying application waited for the child, which had no CPU.
+    #[error(
+        "the process that read the frozen image got no CPU: it runs at idle priority, others keep all CPUs busy, and this process, which is dying and waits for it, may not raise its priority (CAP_SYS_NICE)"
+    )]
+    Starved,
     /// Someone ended the child from outside.
     #[error(
         "the process that read the frozen image was killed by signal {signal}; it needs memory of its own, about 4 % of the heap"

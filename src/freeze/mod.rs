@@ -17,6 +17,7 @@ pub mod mappings;
 mod pace;
 mod priority;
 mod quarters;
+mod starvation;
 
 use std::fmt;
 use std::hash::RandomState;
@@ -37,6 +38,7 @@ use ending::LastWords;
 pub use pace::Pace;
 pub use priority::{Background, Priority};
 use quarters::Quarters;
+use starvation::Starvation;
 
 /// How the image is had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,6 +200,7 @@ where
         probe: marked.probe,
         way,
         give_up: started + child::limited(terms.deadline) + Frozen::GRACE,
+        starvation: Starvation::default(),
         last_words,
         _turn: turn,
     })
@@ -282,6 +285,7 @@ pub struct Frozen {
     probe: Option<Process>,
     way: Way,
     give_up: Instant,
+    starvation: Starvation,
     last_words: LastWords,
     _turn: Turn,
 }
@@ -308,24 +312,31 @@ impl Frozen {
         let result = match self.process.state() {
             State::Ended(status) => self.last_words.explain(status),
             State::Gone => self.last_words.explain_without_status(),
-            State::Running if Instant::now() > self.give_up => {
+            State::Running => {
+                let failure = self.reason_to_end_it()?;
                 self.process.kill();
                 self.process.join();
-                Err(Failure::TimedOut)
-            }
-            State::Running => {
-                if AWAITED.load(Ordering::Relaxed) {
-                    self.last_words.hurry();
-                    // Each time, for the child may lower its priority only now.
-                    priority::raise(self.process());
-                }
-                return None;
+                Err(failure)
             }
         };
         Some(Ended {
             result,
             peak_memory: self.last_words.peak_memory(),
         })
+    }
+
+    /// Looks after a child that runs: the application may wait for it by now. Tells why it is ended, if it is.
+    fn reason_to_end_it(&mut self) -> Option<Failure> {
+        if Instant::now() > self.give_up {
+            return Some(Failure::TimedOut);
+        }
+        if !AWAITED.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.last_words.hurry();
+        // Each time, for the child may lower its priority only now.
+        let is_raised = priority::raise(self.process());
+        (!is_raised && self.starvation.is_seen(self.process())).then_some(Failure::Starved)
     }
 
     /// Waits until the child has ended, at most until shortly after its deadline.

@@ -46,22 +46,24 @@ impl Priority {
     }
 }
 
-/// Gives `process` the priority of the calling thread, if the system lets it: with `CAP_SYS_NICE`, or by `RLIMIT_NICE`.
-pub(super) fn raise(process: u32) {
+/// Gives `process` the priority of the calling thread, if the system lets it: with `CAP_SYS_NICE`, or by `RLIMIT_NICE`. False
+/// where it stays at idle priority.
+pub(super) fn raise(process: u32) -> bool {
     let process = process.cast_signed();
-    set_policy(process, libc::SCHED_OTHER);
+    let is_raised = set_policy(process, libc::SCHED_OTHER);
     // SAFETY: no memory is touched. A priority of -1 is also what a failure gives, which cannot be: the caller exists.
     unsafe {
         let own = libc::getpriority(libc::PRIO_PROCESS, 0);
         libc::setpriority(libc::PRIO_PROCESS, process.unsigned_abs(), own);
     }
+    is_raised
 }
 
-/// Among the policies that need no privilege.
-fn set_policy(process: libc::pid_t, policy: c_int) {
+/// Among the policies that need no privilege, but for the way out of `SCHED_IDLE`. False where it was refused.
+fn set_policy(process: libc::pid_t, policy: c_int) -> bool {
     let parameter = libc::sched_param { sched_priority: 0 };
     // SAFETY: the structure is complete. musl has no working wrapper of the call.
-    unsafe {
+    let result = unsafe {
         libc::syscall(
             libc::SYS_sched_setscheduler,
             process,
@@ -69,4 +71,5 @@ fn set_policy(process: libc::pid_t, policy: c_int) {
             &raw const parameter,
         )
     };
+    result == 0
 }
