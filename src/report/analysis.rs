@@ -10,6 +10,7 @@ use super::places::Place;
 use super::sentence::sentence;
 use super::sets::{retained_by_sets, sum_outermost, sums_of_retained};
 use super::suspects::{self, Suspect};
+use super::threads::both;
 use crate::snapshot::NodeType;
 use crate::snapshot::reader::{EdgeIndex, Graph, NodeIndex};
 use rustc_hash::FxHashMap;
@@ -219,17 +220,27 @@ pub struct PackageReport {
 /// Analyses a heap; lists have at most `top` entries.
 pub fn analyze(heap: &Heap, file: &str, damage: Option<String>, top: usize) -> Analysis {
     let classes = Classes::of(heap);
+    let what_leaked = || {
+        let suspects = suspect_reports(heap, &classes, top);
+        (suspects, packages(heap, top), contexts::others(heap, top))
+    };
+    let what_there_is = || {
+        let duplicate_strings = duplicate_strings(heap, top);
+        (histogram(heap, &classes, top), duplicate_strings)
+    };
+    let ((suspects, packages, contexts), (classes, duplicate_strings)) =
+        both(what_leaked, what_there_is);
     Analysis {
         schema_version: SCHEMA_VERSION,
         file: file.to_owned(),
         damage,
         overview: overview(heap, top),
-        suspects: suspect_reports(heap, &classes, top),
-        classes: histogram(heap, &classes, top),
-        duplicate_strings: duplicate_strings(heap, top),
+        suspects,
+        classes,
+        duplicate_strings,
         largest_objects: largest_objects(heap, top),
-        packages: packages(heap, top),
-        contexts: contexts::others(heap, top),
+        packages,
+        contexts,
     }
 }
 

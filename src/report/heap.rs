@@ -5,7 +5,7 @@ use super::naming::is_global;
 use super::paths::Paths;
 use super::places::Places;
 use super::retaining::RetainingEdges;
-use super::shallow::count_owned_as_own;
+use super::shallow::Owners;
 use super::texts::Texts;
 use super::threads::both;
 use super::tree::Tree;
@@ -33,8 +33,8 @@ pub struct Heap {
 impl Heap {
     /// Derives everything, by two threads where there are two.
     pub fn of(mut graph: Graph) -> Heap {
-        count_owned_as_own(&mut graph);
-        let retaining = RetainingEdges::of(&graph);
+        let (owners, retaining) = both(|| Owners::of(&graph), || RetainingEdges::of(&graph));
+        owners.count_owned_as_own(&mut graph);
         let of_strings = || (Texts::of(graph.strings()), Places::of(&graph));
         let of_edges = || {
             let dominators = Dominators::of(&graph, &retaining);

@@ -8,17 +8,33 @@ use crate::snapshot::{EdgeType, NodeType};
 const UNVISITED: NodeIndex = u32::MAX;
 const SEVERAL_OWNERS: NodeIndex = u32::MAX - 1;
 
-/// Makes the self sizes of all nodes their shallow sizes. They are that already if V8 wrote its internals too.
+/// Makes the self sizes of all nodes their shallow sizes.
 pub fn count_owned_as_own(graph: &mut Graph) {
-    if !has_user_roots(graph) {
-        return;
+    Owners::of(graph).count_owned_as_own(graph);
+}
+
+/// For each node the one that owns it. Empty if V8 wrote its internals too: then self sizes are shallow sizes already.
+pub struct Owners(Vec<NodeIndex>);
+
+impl Owners {
+    /// Finds them.
+    pub fn of(graph: &Graph) -> Owners {
+        Owners(if has_user_roots(graph) {
+            owners(graph)
+        } else {
+            Vec::new()
+        })
     }
-    for (node, owner) in graph.nodes().zip(owners(graph)) {
-        let is_owned = owner != node && owner != UNVISITED && owner != SEVERAL_OWNERS;
-        if is_owned && !graph.is(owner, NodeType::Synthetic) && owner != Graph::ROOT {
-            let sizes = graph.self_sizes_mut();
-            sizes.set(owner, sizes.get(owner) + sizes.get(node));
-            sizes.set(node, 0);
+
+    /// Makes the self sizes of all nodes their shallow sizes.
+    pub fn count_owned_as_own(self, graph: &mut Graph) {
+        for (node, owner) in graph.nodes().zip(self.0) {
+            let is_owned = owner != node && owner != UNVISITED && owner != SEVERAL_OWNERS;
+            if is_owned && !graph.is(owner, NodeType::Synthetic) && owner != Graph::ROOT {
+                let sizes = graph.self_sizes_mut();
+                sizes.set(owner, sizes.get(owner) + sizes.get(node));
+                sizes.set(node, 0);
+            }
         }
     }
 }
