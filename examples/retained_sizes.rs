@@ -3,7 +3,9 @@
 //!
 //! Usage: `retained_sizes <file>`.
 
-use node_oom_heapdump::report::{dominators::Dominators, retaining::RetainingEdges, shallow};
+use node_oom_heapdump::report::{
+    dominators::Dominators, retaining::RetainingEdges, shallow::Owners, threads::both,
+};
 use node_oom_heapdump::snapshot::reader;
 use std::error::Error;
 use std::io::{BufWriter, Write, stdout};
@@ -16,8 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let mut graph = reader::read(file.as_ref())?;
     let read = start.elapsed();
-    let retaining = RetainingEdges::of(&graph);
-    shallow::count_owned_as_own(&mut graph);
+    let (owners, retaining) = both(|| Owners::of(&graph), || RetainingEdges::of(&graph));
+    owners.count_owned_as_own(&mut graph);
     let sized = start.elapsed();
     let dominators = Dominators::of(&graph, &retaining);
     eprintln!(

@@ -287,7 +287,7 @@ fn retained_sizes(graph: &Graph, vertices: &[NodeIndex], immediate: &[u32]) -> S
 mod tests {
     use super::*;
     use crate::random::Random;
-    use crate::report::shallow::count_owned_as_own;
+    use crate::report::shallow::Owners;
     use crate::snapshot::reader::sample::Sample;
     use crate::snapshot::{EdgeType, NodeType};
 
@@ -427,7 +427,7 @@ mod tests {
         sample.edge(array, EdgeType::Internal, "shared", shared);
         sample.edge(other, EdgeType::Internal, "shared", shared);
         let mut graph = sample.build();
-        count_owned_as_own(&mut graph);
+        Owners::of(&graph).count_owned_as_own(&mut graph);
         let sizes = [array, elements, shared, other].map(|node| graph.self_size(node));
         assert_eq!(sizes, [96, 0, 40, 16]);
     }

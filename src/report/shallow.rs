@@ -8,11 +8,6 @@ use crate::snapshot::{EdgeType, NodeType};
 const UNVISITED: NodeIndex = u32::MAX;
 const SEVERAL_OWNERS: NodeIndex = u32::MAX - 1;
 
-/// Makes the self sizes of all nodes their shallow sizes.
-pub fn count_owned_as_own(graph: &mut Graph) {
-    Owners::of(graph).count_owned_as_own(graph);
-}
-
 /// For each node the one that owns it. Empty if V8 wrote its internals too: then self sizes are shallow sizes already.
 pub struct Owners(Vec<NodeIndex>);
 
