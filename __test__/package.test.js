@@ -85,6 +85,15 @@ test("the main package asks for the package of each platform in its own version"
   assert.deepEqual(main.optionalDependencies, Object.fromEntries(expected));
 });
 
+test("package-lock.json has the package of each platform, without which `npm ci` refuses a checkout", () => {
+  const { packages } = JSON.parse(fs.readFileSync(path.join(root, "package-lock.json"), "utf8"));
+  for (const platform of platforms()) {
+    const { name, version, os, cpu, libc } = manifestOf(platform);
+    const locked = packages[`node_modules/${name}`];
+    assert.deepEqual({ ...locked, version, os, cpu, ...(libc && { libc }), optional: true }, locked);
+  }
+});
+
 for (const platform of platforms()) {
   test(`the package of ${platform} is installed on that platform alone, in the version of the main package`, () => {
     const { name, version, license, os, cpu, libc, files } = manifestOf(platform);
