@@ -79,7 +79,7 @@ function text(measured) {
     ),
     "",
     "The least memory limit is that of a container in which a complete file is left, as a multiple of `--max-old-space-size`; without",
-    `any dump the application needs ${timesOfLimit(nothing?.runs ?? [])} of it. The load average of the machine was ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}, in the median ${median(loads).toFixed(1)}.`,
+    `any dump the application needs ${timesOfLimit(nothing?.runs ?? [])}. The load average of the machine was ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}, in the median ${median(loads).toFixed(1)}.`,
   ].join("\n");
 }
 
