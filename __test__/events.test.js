@@ -126,7 +126,8 @@ test("the next call after stop() watches anew, with its own options", async (con
   ]);
 });
 
-// The first thousands fill the pools of the allocators, at about 100 MB on every version.
+// The first thousands fill the pools of the allocators, at about 100 MB on every version. What is resident then rises and falls
+// by some MB with V8's young generation, so that the least of three looks is compared.
 test("a thousand starts and stops take no threads, descriptors or memory", async () => {
   const script = `
     const fs = require("fs")
@@ -141,15 +142,19 @@ test("a thousand starts and stops take no threads, descriptors or memory", async
       gc()
     }
     const run = async () => {
-      await cycle(4000); const before = level(); await cycle(1000)
-      console.log(JSON.stringify([before, level()])); process.exit()
+      const levels = []
+      await cycle(3500)
+      for (let look = 0; look < 6; look++) { await cycle(500); levels.push(level()) }
+      console.log(JSON.stringify(levels)); process.exit()
     }
     run()`;
-  const [before, after] = printed(
+  const levels = printed(
     await runWatched(script, { flags: ["--expose-gc", "--no-warnings"], timeout: 180_000 }),
   );
-  assert.deepEqual([after.threads, after.descriptors], [before.threads, before.descriptors]);
-  assert.ok(after.resident - before.resident < 8e6, `${before.resident} bytes became ${after.resident}`);
+  for (const kind of ["threads", "descriptors"]) assert.equal(levels.at(-1)[kind], levels[0][kind], kind);
+  const least = (looks) => Math.min(...looks.map(({ resident }) => resident));
+  const [before, after] = [least(levels.slice(0, 3)), least(levels.slice(3))];
+  assert.ok(after - before < 8e6, `${before} bytes became ${after}`);
 });
 
 test("with heapdumpOnOOM: false only createHeapSnapshot makes a snapshot", async (context) => {
