@@ -148,9 +148,7 @@ test("a thousand starts and stops take no threads, descriptors or memory", async
       console.log(JSON.stringify(levels)); process.exit()
     }
     run()`;
-  const levels = printed(
-    await runWatched(script, { flags: ["--expose-gc", "--no-warnings"], timeout: 180_000 }),
-  );
+  const levels = printed(await runWatched(script, { flags: ["--expose-gc", "--no-warnings"], timeout: 180_000 }));
   for (const kind of ["threads", "descriptors"]) assert.equal(levels.at(-1)[kind], levels[0][kind], kind);
   const least = (looks) => Math.min(...looks.map(({ resident }) => resident));
   const [before, after] = [least(levels.slice(0, 3)), least(levels.slice(3))];
