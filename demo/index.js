@@ -6,6 +6,7 @@ const { fork } = require("node:child_process");
 const fs = require("node:fs");
 const http = require("node:http");
 const path = require("node:path");
+const { removeEarlierDumps } = require("./earlier-dumps");
 
 const root = path.join(__dirname, "..");
 const mostVisitors = 200_000;
@@ -37,7 +38,7 @@ async function sendVisitors(port) {
 const snapshots = () => fs.readdirSync(root).filter((file) => /^demo_snapshot(-\d+)?\.heapsnapshot$/.test(file));
 
 async function main() {
-  for (const old of snapshots()) fs.rmSync(path.join(root, old));
+  removeEarlierDumps("demo_snapshot");
 
   console.log("Starting an HTTP service with 60 MB of heap and a cache without bounds, and sending it visitors.");
   const service = fork(path.join(__dirname, "service.js"), {

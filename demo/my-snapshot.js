@@ -5,11 +5,12 @@
 const { spawnSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
+const { removeEarlierDumps } = require("./earlier-dumps");
 
 const root = path.join(__dirname, "..");
 const snapshot = path.join(root, "my_snapshot.heapsnapshot");
 
-fs.rmSync(snapshot, { force: true });
+removeEarlierDumps("my_snapshot");
 spawnSync(
   process.execPath,
   ["--max_old_space_size=60", "--optimize_for_size", "--inspect=0", path.join(__dirname, "leaking.js")],

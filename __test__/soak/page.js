@@ -127,7 +127,7 @@ function page(findings, faults) {
     course(parts.map((name) => stretches[name])),
     "",
     `Beside a dump that is being made there is no other, however long it takes: ${stillMade.length} of ${terms.minutes} minutes had none for this reason.`,
-    "The frozen child runs at idle priority, and waits where other work takes all processors.",
+    "The frozen child of a threshold runs as a batch at nice +5, and takes longer where other work takes all processors.",
     "",
     `The soak fails when another minute has no dump, or one that is not complete by \`check\`; when descriptors or threads at rest are`,
     `more after than before, when a zombie stays or a child is left; when the median RSS after is more than ${inPercent(terms.rssAllowed)} above that`,
