@@ -10,7 +10,7 @@ const path = require("node:path");
 const { parseArgs } = require("node:util");
 const { MB, deaths, die, limitOf, measurePeak, programKey, shapes } = require("../__test__/support/death-in-group");
 const { majors, node } = require("../__test__/support/node-versions");
-const { buildReader } = require("../__test__/support/snapshot");
+const { buildLeakCounter } = require("../__test__/support/snapshot");
 const { build, choose, count, inTurns, readRecord, writeRecord } = require("./proof-record");
 
 const results = path.join(__dirname, "..", "proof", "CGROUP.md");
@@ -96,8 +96,8 @@ function table(proof) {
     "",
     "A program fills its heap until V8 gives up, in a real memory control group (version 1, no swap) whose limit is the highest",
     "peak of five runs of the same program without the module, plus 8 % of the heap, plus 16 MB. `npm run proof -- --cgroup` lets",
-    "it die again and again. A run counts as complete when one snapshot and no `.part` lies there, the reader in Rust finds each",
-    "leaked object in it, the kernel has killed nobody, and the process ended with V8's own message and SIGABRT.",
+    "it die again and again. A run counts as complete when one snapshot and no `.part` lies there, a reader that shares nothing",
+    "with ours finds each leaked object in it, the kernel has killed nobody, and the process ended with V8's own message and SIGABRT.",
     "",
     "Each cell: **complete of runs** and the limit of the last run in MB. The aim is 20 of 20 at 64 and 256 MB and 3 of 3 at",
     "1024 MB; a cell with fewer runs was not run more often, and `–` was not run at all. *gradual*: small allocations until V8",
@@ -143,7 +143,7 @@ function conclude(proof, where) {
 
 async function main() {
   const chosen = options();
-  buildReader();
+  buildLeakCounter();
   if (chosen.once) {
     const cells = allCells({ ...chosen, sizes: [Math.min(...sizes)] });
     const proof = { runs: {}, peaks: {} };

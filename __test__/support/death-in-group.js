@@ -8,7 +8,7 @@ const path = require("node:path");
 const { MemoryGroup } = require("./memory-group");
 const { node } = require("./node-versions");
 const { ending, run, temporaryDirectory } = require("./program");
-const { readWithHeapParser, snapshotsIn } = require("./snapshot");
+const { countLeaks, snapshotsIn } = require("./snapshot");
 
 const MB = 1 << 20;
 const program = path.join(__dirname, "..", "control-group", "program.js");
@@ -77,7 +77,7 @@ async function die(cell, peak) {
     const files = snapshotsIn(directory);
     // A dump at the threshold that gave up has left its summary, and its name with it.
     if (files.length === 1 && files[0].endsWith(".heapsnapshot")) {
-      const { instances, ledger } = await readWithHeapParser(path.join(directory, files[0]));
+      const { instances, ledger } = await countLeaks(path.join(directory, files[0]));
       if (!(Number(ledger) > 0) || ![Number(ledger), Number(ledger) + 1].includes(instances))
         broken.push(`the snapshot holds ${instances} of ${ledger} objects`);
     } else broken.push(`the files are [${files}]`);

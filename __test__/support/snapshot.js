@@ -9,21 +9,30 @@ const path = require("node:path");
 const { promisify } = require("node:util");
 
 const root = path.join(__dirname, "..", "..");
-const rustReader = path.join(root, "target", "release", "examples", "read_snapshot");
 
-/** Builds the Rust reader if it is not up to date. */
-function buildReader() {
-  execFileSync("cargo", ["build", "--quiet", "--release", "--locked", "--example", "read_snapshot"], {
+/** Builds a program of examples/ if it is not up to date. */
+function buildExample(name) {
+  execFileSync("cargo", ["build", "--quiet", "--release", "--locked", "--example", name], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
   });
 }
 
-/** What v8-heap-parser sees: `{ nodes, edges, selfSize, instances, ledger }`. */
-async function readWithHeapParser(file) {
-  const { stdout } = await promisify(execFile)(rustReader, [file, "LeakingClass", "Ledger"]);
+const buildReader = () => buildExample("read_snapshot");
+const buildLeakCounter = () => buildExample("count_leaks");
+
+/** What a program of examples/ says of the leak in `file`. */
+async function askExample(name, file) {
+  const program = path.join(root, "target", "release", "examples", name);
+  const { stdout } = await promisify(execFile)(program, [file, "LeakingClass", "Ledger"]);
   return JSON.parse(stdout);
 }
+
+/** What v8-heap-parser sees: `{ nodes, edges, selfSize, instances, ledger }`. */
+const readWithHeapParser = (file) => askExample("read_snapshot", file);
+
+/** Of a snapshot of any size: `{ instances, ledger }`. */
+const countLeaks = (file) => askExample("count_leaks", file);
 
 /** What DevTools' engine sees, in the same words. */
 async function readWithDevTools(file) {
@@ -77,4 +86,13 @@ const snapshotsIn = (directory) =>
 const readSummary = (directory, name) =>
   JSON.parse(fs.readFileSync(path.join(directory, `${name}.summary.json`), "utf8"));
 
-module.exports = { snapshotsIn, readSummary, buildReader, readWithHeapParser, readWithDevTools, assertValid };
+module.exports = {
+  snapshotsIn,
+  readSummary,
+  buildReader,
+  buildLeakCounter,
+  readWithHeapParser,
+  readWithDevTools,
+  countLeaks,
+  assertValid,
+};

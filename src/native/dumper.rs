@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{HeapReader, pipe, trust};
+use super::{HeapReader, pipe, trim, trust};
 use crate::freeze::{self, Priority, Way};
 use crate::metadata;
 use crate::method::InspectorDumper;
@@ -45,6 +45,9 @@ impl Dumper for NativeDumper {
             // Without descriptors there is no pipe; the helper may still reach the inspector.
             return InspectorDumper.begin(danger);
         };
+        if way == Way::Shared {
+            trim::give_back_freed_memory();
+        }
         let (to_monitor, child) = crossbeam_channel::bounded(1);
         watch.dump.set(Stage::Frozen);
         let frames = Frames {

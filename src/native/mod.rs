@@ -13,6 +13,7 @@ mod lent_chunks;
 pub mod oracle;
 mod shared_slots;
 mod stack;
+mod trim;
 pub mod trust;
 
 use std::fs::File;
