@@ -1,8 +1,8 @@
 //! What the frozen process and its child tell the helper over their pipe: frames, not bare bytes.
 //!
 //! A frame is its kind (one byte), the length of its content (four bytes, little-endian) and the content. First come the
-//! metadata, which the process itself writes before it is frozen; then, from the child, the summary of the heap, the chunks of
-//! the snapshot and one *done*, with the counts of what there must have been, or one *failed*, with the reason. Only *done*
+//! metadata, which the process itself writes before it is frozen; then, from the child, the summary of the heap as far as it is
+//! known, the whole summary, the chunks of the snapshot and one *done*, with the counts of what there must have been, or one *failed*, with the reason. Only *done*
 //! makes a complete file: a pipe that just ends does not. Both ends of the pipe are this file.
 //!
 //! A reader is done with a frame, as with all that came before, when it takes the first byte behind it. Memory that was lent to
@@ -63,7 +63,7 @@ impl<W: Write> FrameWriter<W> {
         self.json(METADATA, metadata)
     }
 
-    /// Tells what the heap holds, before its first node.
+    /// Tells what the heap holds, before its first node; once more when more is known.
     pub fn summary(&mut self, summary: &HeapSummary) -> io::Result<()> {
         self.json(SUMMARY, summary)
     }
@@ -145,7 +145,7 @@ impl<W: Write> Write for FrameWriter<W> {
 pub enum Event<'a, R> {
     /// Who is dumped and why.
     Metadata(Box<DumpMetadata>),
-    /// What the heap holds.
+    /// What the heap holds, as far as it is known. The last one is whole.
     Summary(HeapSummary),
     /// The next bytes of the snapshot.
     Chunk(&'a [u8]),
@@ -324,7 +324,7 @@ mod tests {
         };
         HeapSummary {
             nodes: 3,
-            edges: 2,
+            edges: Some(2),
             bytes: 64,
             array_buffers: 8,
             constructors: vec![constructor],

@@ -109,8 +109,9 @@ pub struct Collection {
 pub struct HeapSummary {
     /// Nodes.
     pub nodes: u64,
-    /// Edges.
-    pub edges: u64,
+    /// Edges, once they have been counted, which takes longer than the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edges: Option<u64>,
     /// The sum of all nodes' self sizes.
     pub bytes: u64,
     /// The memory of array buffers outside of the heap: it is in `bytes` too, and V8 counts it as external.

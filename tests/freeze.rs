@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::{PipeReader, Read, Write, pipe};
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::Command;
@@ -16,8 +16,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use node_oom_heapdump::freeze::{
-    Background, Child, Ended, Failure, FreezeError, Priority, Terms, Way, freeze, freeze_either,
-    hurry, mappings,
+    Background, Child, Ended, Failure, FreezeError, Frozen, Priority, Terms, Way, freeze,
+    freeze_either, hurry, mappings,
 };
 
 const BOTH_WAYS: [Way; 2] = [Way::CopyOnWrite, Way::Shared];
@@ -316,6 +316,7 @@ fn the_applications_signal_handlers_and_masks_are_not_the_childs() {
             libc::SIGABRT,
             libc::SIGSYS,
             libc::SIGALRM,
+            libc::SIGTERM,
         ];
         assert_eq!(ended.result, Ok(()), "{way}");
         assert_eq!(said, [0, bits(&[libc::SIGPIPE]), bits(&caught)], "{way}");
@@ -537,6 +538,43 @@ fn a_child_that_is_killed_says_by_which_signal() {
             "{way}"
         );
     }
+}
+
+/// A copy-on-write child that waits to be ended.
+fn hanging_child(writer: &PipeWriter) -> Frozen {
+    let terms = Terms {
+        output: writer.as_fd(),
+        deadline: LONG,
+        background: None,
+    };
+    let hang = |_: &mut Child<'_>| loop {
+        thread::sleep(LONG);
+    };
+    // SAFETY: the job takes no lock and leaves nothing behind.
+    unsafe { freeze(Way::CopyOnWrite, &terms, &hang) }.unwrap()
+}
+
+#[test]
+fn a_child_that_is_dismissed_ends_by_itself() {
+    let _alone = alone();
+    let (_reader, writer) = pipe().unwrap();
+    let child = hanging_child(&writer);
+    // SAFETY: no memory is touched.
+    unsafe { libc::kill(child.process().cast_signed(), libc::SIGTERM) };
+    let signal = libc::SIGTERM;
+    assert_eq!(child.wait().result, Err(Failure::Killed { signal }));
+}
+
+#[test]
+fn a_child_that_cannot_follow_its_dismissal_is_killed() {
+    let _alone = alone();
+    let (_reader, writer) = pipe().unwrap();
+    let child = hanging_child(&writer);
+    let process = child.process();
+    // SAFETY: no memory is touched.
+    unsafe { libc::kill(process.cast_signed(), libc::SIGSTOP) };
+    drop(child);
+    assert!(!fs::exists(format!("/proc/{process}")).unwrap());
 }
 
 #[test]

@@ -61,8 +61,9 @@ pub fn expected_bytes(
     /// gzip leaves 20 % of most snapshots.
     const GZIP_DIVISOR: u64 = 4;
 
-    let plain = match heap {
-        Some(heap) => heap.nodes * NODE_ROW + heap.edges * EDGE_ROW + string_bytes(heap),
+    let counted = heap.and_then(|heap| Some((heap, heap.edges?)));
+    let plain = match counted {
+        Some((heap, edges)) => heap.nodes * NODE_ROW + edges * EDGE_ROW + string_bytes(heap),
         None => metadata.old_generation_used.unwrap_or(0) * 2,
     };
     match encoding {
@@ -221,7 +222,7 @@ mod tests {
         };
         let heap = HeapSummary {
             nodes: 10,
-            edges: 10,
+            edges: Some(10),
             constructors: vec![strings(3, 20_000)],
             ..HeapSummary::default()
         };

@@ -76,16 +76,22 @@ impl<'a> Dump<'a> {
         self.save();
     }
 
-    /// Takes note of what the heap holds.
+    /// Takes note of what the heap holds. People are told once.
     pub fn note_heap(&mut self, heap: HeapSummary) {
+        if self.content.heap.is_none() {
+            self.content.heap_after_ms = Some(self.duration_ms());
+            self.tell_of(&heap);
+        }
+        self.content.heap = Some(heap);
+        self.save();
+    }
+
+    fn tell_of(&self, heap: &HeapSummary) {
         if self.content.dump.reason != Reason::Request {
-            for line in words::describe(&self.content.dump, &heap) {
+            for line in words::describe(&self.content.dump, heap) {
                 tell(&format!("summary: {line}"));
             }
         }
-        self.content.heap = Some(heap);
-        self.content.heap_after_ms = Some(self.duration_ms());
-        self.save();
     }
 
     /// Adds the next bytes of the snapshot; before the first ones, looks whether there is room for it.

@@ -129,7 +129,7 @@ mod tests {
         };
         HeapSummary {
             nodes: 1234,
-            edges: 5000,
+            edges: Some(5000),
             bytes: 40 * MB,
             array_buffers: 2 * MB,
             constructors: (0..constructors).map(constructor).collect(),

@@ -19,6 +19,7 @@ use super::ending::{self, Ending, FAULTS};
 use super::pace::Pace;
 use super::priority::Priority;
 use super::quarters::Quarters;
+use super::release::{self, Holdings};
 use super::{Terms, Way};
 
 /// What the job gets to work with.
@@ -100,6 +101,11 @@ where
     set_deadline(*deadline);
     leave_no_core();
     stand_alone();
+    let holdings = Holdings::new(birth.dontfork, birth.quarters.arena());
+    if birth.way == Way::CopyOnWrite {
+        // SAFETY: this function ends the process and never returns; V8's heap has neither stacks nor our code.
+        unsafe { release::release_at_end(&holdings) };
+    }
     let mut child = Child {
         way: birth.way,
         output: *output,
@@ -135,7 +141,7 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
         .unwrap_or("the reader panicked")
 }
 
-/// Faults and the deadline end the child with a reason, a closed pipe is an error of `write`, and all other signals do
+/// Faults, the deadline and a dismissal end the child with a reason, a closed pipe is an error of `write`, and all other signals do
 /// what they do by default. The parent had them all blocked at the clone.
 fn handle_signals(handler_stack: &Range<usize>) {
     let stack = libc::stack_t {
@@ -156,6 +162,10 @@ fn handle_signals(handler_stack: &Range<usize>) {
                 libc::SIGALRM => (
                     libc::SA_ONSTACK,
                     on_deadline as extern "C" fn(c_int) as usize,
+                ),
+                libc::SIGTERM => (
+                    libc::SA_ONSTACK,
+                    on_dismissal as extern "C" fn(c_int) as usize,
                 ),
                 signal if FAULTS.contains(&signal) => {
                     (libc::SA_ONSTACK | libc::SA_SIGINFO, handler as usize)
@@ -186,6 +196,10 @@ extern "C" fn on_fault(signal: c_int, information: *mut libc::siginfo_t, _contex
 
 extern "C" fn on_deadline(_signal: c_int) {
     ending::end(Ending::TimedOut)
+}
+
+extern "C" fn on_dismissal(_signal: c_int) {
+    ending::end(Ending::Dismissed)
 }
 
 /// A deadline that timers and clocks can take: zero would mean none.

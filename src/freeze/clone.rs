@@ -10,6 +10,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The life of the new process. It must not unwind.
 pub(super) type Life = extern "C" fn(*mut c_void) -> c_int;
@@ -78,6 +80,18 @@ impl Process {
     /// Waits for its end and reaps it.
     pub(super) fn join(&mut self) -> State {
         self.wait(0)
+    }
+
+    /// Asks it to give its memory back and to end, and waits for that for a while: see [`release`](super::release).
+    pub(super) fn dismiss(&mut self) {
+        const PATIENCE: Duration = Duration::from_millis(500);
+        const PAUSE: Duration = Duration::from_millis(1);
+        let start = Instant::now();
+        // SAFETY: a signal to a process of our own, which has not been reaped.
+        unsafe { libc::kill(self.id, libc::SIGTERM) };
+        while self.state() == State::Running && start.elapsed() < PATIENCE {
+            thread::sleep(PAUSE);
+        }
     }
 
     /// Sends SIGKILL, which the process follows when it next gets a CPU. One that runs only when nobody else does may wait long

@@ -8,6 +8,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 use super::arena::ARENA;
+use super::release::release;
 
 /// Why a frozen child did not do its job.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +81,7 @@ pub(super) enum Ending {
     Crashed = 82,
     OutOfMemory = 83,
     TimedOut = 84,
+    Dismissed = 85,
 }
 
 /// Where the calling process' frozen child leaves its last words, or null.
@@ -87,6 +89,7 @@ static LAST_WORDS: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
 
 /// Ends the frozen child at once: no destructor, no flush, no lock.
 pub(super) fn end(ending: Ending) -> ! {
+    release();
     if let Some(page) = current_page() {
         page.peak_memory.store(ARENA.peak(), Ordering::Relaxed);
         page.ending.store(ending as u8, Ordering::Release);
@@ -200,6 +203,9 @@ impl LastWords {
             }),
             code if code == Ending::OutOfMemory as i32 => Err(Failure::OutOfMemory),
             code if code == Ending::TimedOut as i32 => Err(Failure::TimedOut),
+            code if code == Ending::Dismissed as i32 => Err(Failure::Killed {
+                signal: libc::SIGTERM,
+            }),
             code if code == Ending::Failed as i32 => Err(Failure::Job(self.reason())),
             _ => Err(Failure::Vanished),
         }

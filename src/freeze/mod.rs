@@ -17,6 +17,7 @@ pub mod mappings;
 mod pace;
 mod priority;
 mod quarters;
+mod release;
 mod starvation;
 
 use std::fmt;
@@ -277,8 +278,8 @@ fn materialise_thread_locals() {
     hint::black_box(RandomState::new());
 }
 
-/// A frozen child. Dropped before its end, it is killed.
-#[must_use = "a frozen child is killed when this value is dropped"]
+/// A frozen child. Dropped before its end, it is dismissed, and killed if that takes too long.
+#[must_use = "a frozen child is ended when this value is dropped"]
 pub struct Frozen {
     process: Process,
     /// What showed the marked memory. It was killed and dies at its leisure.
@@ -346,6 +347,15 @@ impl Frozen {
                 Some(ended) => return ended,
                 None => thread::sleep(Self::POLL_INTERVAL),
             }
+        }
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        if self.way == Way::CopyOnWrite && self.process.state() == State::Running {
+            priority::raise(self.process());
+            self.process.dismiss();
         }
     }
 }

@@ -44,10 +44,7 @@ impl Quarters {
                 return Err(io::Error::last_os_error());
             }
         }
-        ARENA.open(
-            quarters.stack().start,
-            quarters.start + Self::ARENA_OFFSET..quarters.start + quarters.size,
-        );
+        ARENA.open(quarters.stack().start, quarters.arena());
         Ok(quarters)
     }
 
@@ -63,6 +60,10 @@ impl Quarters {
     pub(super) fn handler_stack(&self) -> Range<usize> {
         let start = self.start + GUARD_SIZE;
         start..start + HANDLER_STACK_SIZE
+    }
+
+    pub(super) fn arena(&self) -> Range<usize> {
+        self.start + Self::ARENA_OFFSET..self.start + self.size
     }
 
     const ARENA_OFFSET: usize = GUARD_SIZE + HANDLER_STACK_SIZE + GUARD_SIZE + STACK_SIZE;

@@ -1,12 +1,10 @@
 //! One walk over the marked objects, in the order of the file, that learns what the file must know before it is written: the
 //! number of edges, which strings it holds, and the names that objects lend each other. It keeps half a byte a node.
 
-use super::describe::{Describer, self_size};
 use super::edge_counter::EdgeCounter;
 use super::extract::code::CODE_KIND_MASK;
 use super::graph::Graph;
 use super::hash_table::HashTable;
-use super::histogram::Histogram;
 use super::layout::Tag;
 use super::layout::kind::Kind;
 use super::memory::Address;
@@ -16,7 +14,7 @@ use super::number_set::NumberSet;
 use super::object::Object;
 use super::properties::{JS_ELEMENTS, JS_PROPERTIES};
 use crate::snapshot::NodeType;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 /// One count of strings is kept for so many nodes.
 const NODES_PER_COUNT: u32 = 64;
@@ -34,17 +32,6 @@ pub struct EphemeronPair {
     pub table: u32,
     /// The value.
     pub value: u32,
-}
-
-/// Memory of an array buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BackingStore {
-    /// Where it is.
-    pub memory: Address,
-    /// The buffer that refers to it; of several the one with the lowest address.
-    pub owner: Address,
-    /// Its bytes.
-    pub length: u64,
 }
 
 /// What a tag lends.
@@ -69,14 +56,10 @@ pub struct Census {
     pub edges: u64,
     /// The numbers that name edges.
     pub decimals: NumberSet,
-    /// The memory of array buffers, by address.
-    pub backing_stores: Vec<BackingStore>,
     /// The entries of ephemeron tables with a marked key and value, by key.
     pub ephemerons: Vec<EphemeronPair>,
     /// The internalized string with the same text as a name, by its number among the keys.
     pub shared_names: FxHashMap<NameId, u32>,
-    /// The objects by constructor.
-    pub histogram: Histogram,
 }
 
 /// For each kind what its fields lend.
@@ -113,11 +96,11 @@ impl Tags {
 }
 
 impl Census {
-    /// Walks the graph.
+    /// Walks the graph. `constructors` are strings whose numbers will be asked for often.
     pub fn take<'m>(
         graph: &Graph<'m>,
         names: &mut Names,
-        describer: &mut Describer,
+        constructors: impl Iterator<Item = Address>,
         counter: &mut EdgeCounter<'_, 'm>,
     ) -> Census {
         let tags = Tags::new(graph, names);
@@ -130,27 +113,17 @@ impl Census {
             strings: [0; 2],
             edges: 0,
             decimals: NumberSet::default(),
-            backing_stores: Vec::new(),
             ephemerons: Vec::new(),
             shared_names: FxHashMap::default(),
-            histogram: Histogram::default(),
         };
         let mut rank = 0u32;
         for page in graph.pages.iter() {
-            let is_free = graph.is_free(page);
             for address in page.marked() {
                 if let Some(object) = graph.object_on(page, address) {
                     let edges = counter.count(&object);
                     census.edges += edges;
                     census.notes.set_edges(rank, edges);
                     census.note(graph, names, &tags, rank, &object);
-                    let bytes = if is_free {
-                        0
-                    } else {
-                        self_size(graph, &object)
-                    };
-                    let histogram = &mut census.histogram;
-                    histogram.count(graph, describer, names, &object, bytes);
                 }
                 rank += 1;
             }
@@ -158,9 +131,8 @@ impl Census {
         let used = counter.take_used_names();
         census.decimals = used.decimals;
         census.decimals.rank();
-        census.note_keys(graph, &used.keys);
+        census.note_keys(graph, used.keys.iter().copied().chain(constructors));
         census.number_strings(graph.count);
-        census.sort_backing_stores();
         census.find_ephemerons(graph);
         census
     }
@@ -179,7 +151,6 @@ impl Census {
                 self.share_name(graph, names, rank, object);
                 self.notes.set_string(rank);
             }
-            Kind::JsArrayBuffer => self.note_backing_store(graph, object),
             Kind::BytecodeArray => {
                 if let Some(pool) = object.pointer(graph.layout().function.bytecode_constant_pool) {
                     self.tag_constant_pool(graph, tags, pool, CONSTANT_POOL_DEPTH);
@@ -364,24 +335,6 @@ impl Census {
         }
     }
 
-    fn note_backing_store(&mut self, graph: &Graph, object: &Object) {
-        let buffer = &graph.layout().buffer;
-        let memory = object.view().word(u64::from(buffer.backing_store));
-        if memory != 0 {
-            let length = object.view().word(u64::from(buffer.byte_length));
-            self.backing_stores.push(BackingStore {
-                memory,
-                owner: object.address,
-                length,
-            });
-        }
-    }
-
-    fn sort_backing_stores(&mut self) {
-        self.backing_stores.sort_unstable();
-        self.backing_stores.dedup_by_key(|store| store.memory);
-    }
-
     fn share_name<'m>(&mut self, graph: &Graph<'m>, names: &Names, rank: u32, string: &Object<'m>) {
         if graph.hides(string.address)
             || !string.shape.is_internalized()
@@ -395,8 +348,7 @@ impl Census {
         }
     }
 
-    fn note_keys(&mut self, graph: &Graph, keys: &FxHashSet<Address>) {
-        let keys = keys.iter().copied().chain(self.histogram.constructors());
+    fn note_keys(&mut self, graph: &Graph, keys: impl Iterator<Item = Address>) {
         let strings = keys.filter_map(|key| {
             let key = graph.object(key)?;
             let actual = match key.kind() {
@@ -498,13 +450,5 @@ impl Census {
         let first = self.ephemerons.partition_point(|pair| pair.key < rank);
         let last = self.ephemerons.partition_point(|pair| pair.key <= rank);
         &self.ephemerons[first..last]
-    }
-
-    /// The number of the backing store at that address.
-    pub fn backing_store(&self, memory: Address) -> Option<u32> {
-        self.backing_stores
-            .binary_search_by_key(&memory, |store| store.memory)
-            .ok()
-            .map(|index| index as u32)
     }
 }

@@ -126,14 +126,15 @@ impl Histogram {
 
     /// The [`CONSTRUCTORS`] with the most bytes, largest first. `text` reads a name, `others` are rows that are not of objects.
     pub fn largest(
-        self,
+        &self,
         text: impl Fn(NodeName) -> String,
         others: impl IntoIterator<Item = ConstructorUse>,
     ) -> Vec<ConstructorUse> {
         let (of_types, of_names) = self.rows.split_at(NODE_TYPES);
         let mut largest: Vec<(NodeName, Use)> = self
             .names
-            .into_iter()
+            .iter()
+            .copied()
             .zip(of_names.iter().copied())
             .collect();
         largest.sort_unstable_by_key(|(_, row)| Reverse(row.bytes));

@@ -1,6 +1,6 @@
 //! What must hold of every snapshot, on heaps that are stored images: whole ones, and ones with a wrong word.
 
-use super::export::Counted;
+use super::export::Inventoried;
 use super::graph::Graph;
 use super::layout::Layout;
 use super::memory::{Content, Memory};
@@ -195,15 +195,17 @@ fn the_summary_says_beforehand_what_the_file_will_hold() {
         let image = synthetic::heap(layout);
         let memory = Memory::of_image(&image);
         let graph = Graph::read(&memory, ISOLATE, layout).unwrap();
-        let mut counted = Counted::new(&graph);
-        let summary = counted.summary();
+        let inventoried = Inventoried::new(&graph);
+        let summary = inventoried.summary();
+        let counted = inventoried.count();
+        let edges = counted.edges();
         let mut bytes = Vec::new();
         let slots = slots();
         let counts = counted
             .write(PageNumbers::in_slots(&slots), &mut bytes)
             .unwrap();
         let nodes = assert_consistent(counts, &bytes);
-        assert_eq!((summary.nodes, summary.edges), (counts.nodes, counts.edges));
+        assert_eq!((summary.nodes, edges), (counts.nodes, counts.edges));
         let size_of = |nodes: &mut dyn Iterator<Item = &NodeView>| {
             nodes.fold((0, 0), |(count, bytes), node| {
                 (count + 1, bytes + node.self_size)

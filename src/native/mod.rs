@@ -32,7 +32,7 @@ use crate::freeze::{
     self, Background, Child, Failure, FreezeError, Frozen, Pace, Priority, Terms, Way,
 };
 use crate::heap::call_stack;
-use crate::heap::export::Counted;
+use crate::heap::export::Inventoried;
 use crate::heap::graph::Graph;
 use crate::heap::layout::Layout;
 use crate::heap::layout::debug_constants::{self, Disagreement};
@@ -270,13 +270,16 @@ impl HeapReader {
             })?;
             graph.redaction = Some(redaction);
         }
-        let mut counted = Counted::new(&graph);
-        let summary = HeapSummary {
+        let inventoried = Inventoried::new(&graph);
+        let mut summary = HeapSummary {
             js_stack: call_stack::calls(&graph, self.isolate),
-            ..counted.summary()
+            ..inventoried.summary()
         };
-        let told = frames.summary(&summary);
-        told.map_err(|error| HeapError::Write(error).to_string())?;
+        let failed = |error| HeapError::Write(error).to_string();
+        frames.summary(&summary).map_err(failed)?;
+        let counted = inventoried.count();
+        summary.edges = Some(counted.edges());
+        frames.summary(&summary).map_err(failed)?;
         let output = Paced {
             output: LentChunks::new(frames),
             pace: &mut child.pace,

@@ -57,7 +57,7 @@ impl<W: ChunkOutput> EdgeSink for Edges<'_, '_, '_, W> {
     }
 
     fn native_edge(&mut self, name: EdgeName, memory: Address) {
-        let number = self.export.census.backing_store(memory).unwrap_or(0);
+        let number = self.export.backing_stores.number_of(memory).unwrap_or(0);
         let node = self.export.first_native_node() + u64::from(number);
         let name = self.export.edge_name_number(name);
         self.export.writer.edge(EdgeType::Internal, name, node);

@@ -15,6 +15,7 @@ use super::describe::{Describer, NodeName};
 use super::edge_counter::EdgeCounter;
 use super::extract::EdgeNames;
 use super::graph::Graph;
+use super::inventory::{BackingStores, Inventory};
 use super::memory::Address;
 use super::names::Names;
 use super::page_numbers::PageNumbers;
@@ -32,61 +33,55 @@ pub fn export(
     page_numbers: PageNumbers<'_>,
     output: impl ChunkOutput,
 ) -> Result<Counts, HeapError> {
-    Counted::new(graph).write(page_numbers, output)
+    Inventoried::new(graph).count().write(page_numbers, output)
 }
 
-/// A graph of which everything is known that the file must know before its first node.
-pub struct Counted<'x, 'm> {
+/// A graph of which is known what people want to know.
+pub struct Inventoried<'x, 'm> {
     graph: &'x Graph<'m>,
-    census: Census,
+    inventory: Inventory,
     names: Names,
     edge_names: Rc<EdgeNames>,
-    edge_counter: EdgeCounter<'x, 'm>,
     describer: Describer,
     roots: Vec<Vec<Root>>,
 }
 
-impl<'x, 'm> Counted<'x, 'm> {
+impl<'x, 'm> Inventoried<'x, 'm> {
     /// Walks the graph once.
     pub fn new(graph: &'x Graph<'m>) -> Self {
         let mut names = Names::default();
         let edge_names = Rc::new(EdgeNames::new(&mut names, graph.layout()));
-        let mut edge_counter = EdgeCounter::new(graph, Rc::clone(&edge_names));
         let mut describer = Describer::new(&mut names);
-        let census = Census::take(graph, &mut names, &mut describer, &mut edge_counter);
-        Counted {
+        let inventory = Inventory::take(graph, &mut names, &mut describer);
+        Inventoried {
             graph,
-            census,
+            inventory,
             names,
             edge_names,
-            edge_counter,
             describer,
             roots: group_roots(graph),
         }
     }
 
-    /// What the snapshot will hold.
-    pub fn summary(&mut self) -> HeapSummary {
-        let histogram = std::mem::take(&mut self.census.histogram);
-        let stores = &self.census.backing_stores;
+    /// What the snapshot will hold; the edges are not counted yet.
+    pub fn summary(&self) -> HeapSummary {
+        let Inventory {
+            histogram,
+            backing_stores,
+        } = &self.inventory;
         let stores = ConstructorUse {
             name: BACKING_STORE.to_owned(),
-            count: stores.len() as u64,
-            bytes: stores.iter().map(|store| store.length).sum(),
+            count: backing_stores.len(),
+            bytes: backing_stores.bytes(),
         };
-        let root_edges = root_edge_count(self.graph, &self.roots);
         HeapSummary {
-            nodes: self.first_node() + u64::from(self.graph.count) + stores.count,
-            edges: root_edges + self.census.edges,
+            nodes: first_node(&self.roots) + u64::from(self.graph.count) + stores.count,
+            edges: None,
             bytes: histogram.bytes() + stores.bytes,
             array_buffers: stores.bytes,
             constructors: histogram.largest(|name| self.text(name), [stores]),
             js_stack: Vec::new(),
         }
-    }
-
-    fn first_node(&self) -> u64 {
-        FIRST_GROUP_NODE + self.roots.len() as u64
     }
 
     fn text(&self, name: NodeName) -> String {
@@ -96,34 +91,77 @@ impl<'x, 'm> Counted<'x, 'm> {
         }
     }
 
+    /// Walks the graph a second time.
+    pub fn count(mut self) -> Counted<'x, 'm> {
+        let mut edge_counter = EdgeCounter::new(self.graph, Rc::clone(&self.edge_names));
+        // It is needed no more.
+        let histogram = std::mem::take(&mut self.inventory.histogram);
+        let constructors = histogram.constructors();
+        let census = Census::take(self.graph, &mut self.names, constructors, &mut edge_counter);
+        Counted {
+            inventoried: self,
+            census,
+            edge_counter,
+        }
+    }
+}
+
+/// A graph of which everything is known that the file must know before its first node.
+pub struct Counted<'x, 'm> {
+    inventoried: Inventoried<'x, 'm>,
+    census: Census,
+    edge_counter: EdgeCounter<'x, 'm>,
+}
+
+impl Counted<'_, '_> {
+    /// The number of edges.
+    pub fn edges(&self) -> u64 {
+        root_edge_count(self.inventoried.graph, &self.inventoried.roots) + self.census.edges
+    }
+
     /// Writes the snapshot.
     pub fn write(
         self,
         page_numbers: PageNumbers<'_>,
         output: impl ChunkOutput,
     ) -> Result<Counts, HeapError> {
-        let strings = StringNumbers::new(&self.census, &self.names);
-        let first_node = self.first_node();
+        let edges = self.edges();
+        let Inventoried {
+            graph,
+            inventory,
+            names,
+            edge_names,
+            describer,
+            roots,
+        } = self.inventoried;
         let export = Export {
-            graph: self.graph,
-            census: self.census,
-            names: self.names,
-            edge_names: self.edge_names,
-            edge_counter: self.edge_counter,
-            describer: self.describer,
-            writer: SnapshotWriter::new(output, self.graph.layout().snapshot.format),
-            strings,
-            roots: self.roots,
-            first_node,
+            graph,
+            backing_stores: inventory.backing_stores,
+            writer: SnapshotWriter::new(output, graph.layout().snapshot.format),
+            strings: StringNumbers::new(&self.census, &names),
+            first_node: first_node(&roots),
+            edge_count: edges,
             remembered_keys: vec![(0, 0); REMEMBERED_KEYS],
             strings_passed: [0; 2],
+            census: self.census,
+            edge_counter: self.edge_counter,
+            names,
+            edge_names,
+            describer,
+            roots,
         };
         export.run(page_numbers).map_err(HeapError::Write)
     }
 }
 
+/// The number of the first object's node.
+fn first_node(roots: &[Vec<Root>]) -> u64 {
+    FIRST_GROUP_NODE + roots.len() as u64
+}
+
 struct Export<'x, 'm, W> {
     graph: &'x Graph<'m>,
+    backing_stores: BackingStores,
     census: Census,
     names: Names,
     edge_names: Rc<EdgeNames>,
@@ -133,6 +171,7 @@ struct Export<'x, 'm, W> {
     strings: StringNumbers,
     roots: Vec<Vec<Root>>,
     first_node: u64,
+    edge_count: u64,
     remembered_keys: Vec<(Address, u64)>,
     /// The strings of the heap among the nodes written so far.
     strings_passed: [u32; 2],
@@ -140,8 +179,8 @@ struct Export<'x, 'm, W> {
 
 impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
     fn run(mut self, page_numbers: PageNumbers<'_>) -> io::Result<Counts> {
-        let nodes = self.first_native_node() + self.census.backing_stores.len() as u64;
-        let edges = root_edge_count(self.graph, &self.roots) + self.census.edges;
+        let nodes = self.first_native_node() + self.backing_stores.len();
+        let edges = self.edge_count;
         self.writer.begin(nodes, edges);
         self.nodes(page_numbers)?;
         self.writer.begin_edges();

@@ -85,7 +85,7 @@ impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
     /// The memory of array buffers.
     fn native_nodes(&mut self, page_numbers: PageNumbers<'_>) {
         let name = self.name_number(BACKING_STORE);
-        for store in &self.census.backing_stores {
+        for store in self.backing_stores.iter() {
             // The word behind the owner's first is never an object's first.
             let id = object_id(
                 page_numbers.number_of(page_of(store.owner)),
