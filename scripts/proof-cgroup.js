@@ -98,6 +98,7 @@ function table(proof) {
     "peak of five runs of the same program without the module, plus 8 % of the heap, plus 16 MB. `npm run proof -- --cgroup` lets",
     "it die again and again. A run counts as complete when one snapshot and no `.part` lies there, a reader that shares nothing",
     "with ours finds each leaked object in it, the kernel has killed nobody, and the process ended with V8's own message and SIGABRT.",
+    "V8 sizes its young generation by the memory that it sees: it is fixed here, or the limit would make another program of it.",
     "",
     "Each cell: **complete of runs** and the limit of the last run in MB. The aim is 20 of 20 at 64 and 256 MB and 3 of 3 at",
     "1024 MB; a cell with fewer runs was not run more often, and `–` was not run at all. *gradual*: small allocations until V8",
