@@ -159,7 +159,13 @@ async function main() {
   const current = build();
   // Another method's proof may be written meanwhile.
   const known = readRecord().cgroup;
-  const proof = { build: current, peaks: known?.peaks ?? {}, runs: known?.build === current ? known.runs : {} };
+  const isOfThis = known?.build === current && known.program === programKey;
+  const proof = {
+    build: current,
+    program: programKey,
+    peaks: known?.peaks ?? {},
+    runs: isOfThis ? known.runs : {},
+  };
   const keep = () => {
     writeRecord({ ...readRecord(), cgroup: proof });
     fs.writeFileSync(results, table(proof));
