@@ -21,7 +21,6 @@ pub struct BackingStore {
 }
 
 /// The memory of all array buffers, by address.
-#[derive(Default)]
 pub struct BackingStores(Vec<BackingStore>);
 
 impl BackingStores {
@@ -37,13 +36,8 @@ impl BackingStores {
     }
 
     /// How many there are.
-    pub fn len(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.0.len() as u64
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// What they take together.

@@ -71,7 +71,7 @@ impl<'x, 'm> Inventoried<'x, 'm> {
         } = &self.inventory;
         let stores = ConstructorUse {
             name: BACKING_STORE.to_owned(),
-            count: backing_stores.len(),
+            count: backing_stores.count(),
             bytes: backing_stores.bytes(),
         };
         HeapSummary {
@@ -179,7 +179,7 @@ struct Export<'x, 'm, W> {
 
 impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
     fn run(mut self, page_numbers: PageNumbers<'_>) -> io::Result<Counts> {
-        let nodes = self.first_native_node() + self.backing_stores.len();
+        let nodes = self.first_native_node() + self.backing_stores.count();
         let edges = self.edge_count;
         self.writer.begin(nodes, edges);
         self.nodes(page_numbers)?;
