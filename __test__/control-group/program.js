@@ -4,6 +4,7 @@
 // up. Everything is held by instances of LeakingClass, whose count is in the heap. It gives the event loop no turn.
 const [shape, death, watched] = process.argv.slice(2);
 if (watched === "watched") require("../..")({ name: "leak" });
+const { getHeapStatistics } = require("node:v8");
 const { Ledger, limitBytes } = require("../support/leaking-class");
 
 const ledger = new Ledger();
@@ -59,11 +60,14 @@ const deaths = {
     for (;;) grow();
   },
 
-  // Three fifths of the heap, and then one allocation past the limit (a larger array than this one is a table in V8).
+  // Three fifths of the heap, and then one allocation past the limit. A larger array than this one is a table in V8, so a heap of
+  // 1 GB takes two: it is filled until the second is past the limit by half, and not by chance.
   abrupt() {
-    const elements = Math.min((limitBytes() * 3) / 4 / 8, 30_000_000);
-    while (process.memoryUsage().heapUsed < limitBytes() * 0.6) for (let i = 0; i < 1000; i++) grow();
-    for (;;) ledger.leak(new Array(Math.floor(elements)).fill(ledger));
+    const limit = limitBytes();
+    const elements = Math.floor(Math.min((limit * 3) / 4 / 8, 30_000_000));
+    const filled = Math.max(limit * 0.6, limit - 1.5 * elements * 8);
+    while (getHeapStatistics().used_heap_size < filled) for (let i = 0; i < 100; i++) grow();
+    for (;;) ledger.leak(new Array(elements).fill(ledger));
   },
 };
 
