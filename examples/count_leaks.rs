@@ -1,7 +1,7 @@
 //! Counts the leaked objects in a `.heapsnapshot` of any size, which it reads as the JSON that it is.
 //!
-//! The crate `v8-heap-parser`, by which the tests go otherwise, takes 170 bytes an edge: too much for a heap of 1 GB. It must
-//! not know how a snapshot is made: nothing of this package is used here.
+//! The crate `v8-heap-parser`, by which the tests go otherwise, takes too much memory for an edge where a heap of 1 GB is one
+//! array. It must not know how a snapshot is made: nothing of this package is used here.
 //!
 //! Usage: `count_leaks <file> <class> <ledger class>`. Prints `{ instances, ledger }` as `read_snapshot` does.
 

@@ -102,7 +102,8 @@ function table(proof) {
     "",
     "Each cell: **complete of runs** and the limit of the last run in MB. The aim is 20 of 20 at 64 and 256 MB and 3 of 3 at",
     "1024 MB; a cell with fewer runs was not run more often, and `–` was not run at all. *gradual*: small allocations until V8",
-    "gives up. *abrupt*: 60 % of the heap, and then allocations of 75 % of it.",
+    "gives up. *abrupt*: 60 % of the heap and then one array of 75 % of it; at 1024 MB, where V8 allows none so large, two thirds",
+    "and then arrays of 240 million bytes.",
   ];
   for (const size of sizes) {
     const runs = Object.entries(proof.runs).filter(([name]) => name.startsWith(`${size} `));

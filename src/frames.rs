@@ -2,8 +2,8 @@
 //!
 //! A frame is its kind (one byte), the length of its content (four bytes, little-endian) and the content. First come the
 //! metadata, which the process itself writes before it is frozen; then, from the child, the summary of the heap as far as it is
-//! known, the whole summary, the chunks of the snapshot and one *done*, with the counts of what there must have been, or one *failed*, with the reason. Only *done*
-//! makes a complete file: a pipe that just ends does not. Both ends of the pipe are this file.
+//! known, the whole summary, the chunks of the snapshot and one *done*, with the counts of what there must have been, or one
+//! *failed*, with the reason. Only *done* makes a complete file: a pipe that just ends does not. Both ends of the pipe are this file.
 //!
 //! A reader is done with a frame, as with all that came before, when it takes the first byte behind it. Memory that was lent to
 //! the pipe relies on that.

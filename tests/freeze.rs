@@ -541,7 +541,7 @@ fn a_child_that_is_killed_says_by_which_signal() {
 }
 
 /// A copy-on-write child that waits to be ended.
-fn hanging_child(writer: &PipeWriter) -> Frozen {
+fn hanging_child(writer: &PipeWriter) -> Result<Frozen, FreezeError> {
     let terms = Terms {
         output: writer.as_fd(),
         deadline: LONG,
@@ -551,14 +551,14 @@ fn hanging_child(writer: &PipeWriter) -> Frozen {
         thread::sleep(LONG);
     };
     // SAFETY: the job takes no lock and leaves nothing behind.
-    unsafe { freeze(Way::CopyOnWrite, &terms, &hang) }.unwrap()
+    unsafe { freeze(Way::CopyOnWrite, &terms, &hang) }
 }
 
 #[test]
 fn a_child_that_is_dismissed_ends_by_itself() {
     let _alone = alone();
     let (_reader, writer) = pipe().unwrap();
-    let child = hanging_child(&writer);
+    let child = hanging_child(&writer).unwrap();
     // SAFETY: no memory is touched.
     unsafe { libc::kill(child.process().cast_signed(), libc::SIGTERM) };
     let signal = libc::SIGTERM;
@@ -569,7 +569,7 @@ fn a_child_that_is_dismissed_ends_by_itself() {
 fn a_child_that_cannot_follow_its_dismissal_is_killed() {
     let _alone = alone();
     let (_reader, writer) = pipe().unwrap();
-    let child = hanging_child(&writer);
+    let child = hanging_child(&writer).unwrap();
     let process = child.process();
     // SAFETY: no memory is touched.
     unsafe { libc::kill(process.cast_signed(), libc::SIGSTOP) };
@@ -581,18 +581,8 @@ fn a_child_that_cannot_follow_its_dismissal_is_killed() {
 fn there_is_one_frozen_child_at_a_time() {
     let _alone = alone();
     let (_reader, writer) = pipe().unwrap();
-    let terms = Terms {
-        output: writer.as_fd(),
-        deadline: LONG,
-        background: None,
-    };
-    let hang = |_: &mut Child<'_>| loop {
-        thread::sleep(LONG);
-    };
-    // SAFETY: the jobs take no lock and leave nothing behind.
-    let first = unsafe { freeze(Way::CopyOnWrite, &terms, &hang) }.unwrap();
-    // SAFETY: as above.
-    let second = unsafe { freeze(Way::CopyOnWrite, &terms, &hang) };
+    let first = hanging_child(&writer).unwrap();
+    let second = hanging_child(&writer);
     assert!(matches!(second, Err(FreezeError::Busy)));
     let process = first.process();
     drop(first);

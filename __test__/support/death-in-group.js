@@ -23,8 +23,8 @@ const TIMEOUT = 900_000;
 const PEAK_RUNS = 5;
 
 /**
- * V8 makes its young generation the smaller the less memory it sees (`Heap::YoungGenerationSizeFromPhysicalMemory`), and other collections then leave
- * another heap: the program under the limit would not be the one whose peak was measured. In MB.
+ * V8 makes its young generation the smaller the less memory it sees (`Heap::YoungGenerationSizeFromPhysicalMemory`), and
+ * other collections then leave another heap: the program under the limit would not be the one whose peak was measured. In MB.
  */
 const YOUNG_GENERATION = "--max-semi-space-size=16";
 

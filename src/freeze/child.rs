@@ -19,7 +19,7 @@ use super::ending::{self, Ending, FAULTS};
 use super::pace::Pace;
 use super::priority::Priority;
 use super::quarters::Quarters;
-use super::release::{self, Holdings};
+use super::release::release_at_end;
 use super::{Terms, Way};
 
 /// What the job gets to work with.
@@ -101,10 +101,9 @@ where
     set_deadline(*deadline);
     leave_no_core();
     stand_alone();
-    let holdings = Holdings::new(birth.dontfork, birth.quarters.arena());
     if birth.way == Way::CopyOnWrite {
-        // SAFETY: this function ends the process and never returns; V8's heap has neither stacks nor our code.
-        unsafe { release::release_at_end(&holdings) };
+        // SAFETY: the memory is a copy, and neither V8's heap nor the arena has stacks or our code.
+        unsafe { release_at_end(birth.dontfork, birth.quarters.arena()) };
     }
     let mut child = Child {
         way: birth.way,
@@ -141,8 +140,8 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
         .unwrap_or("the reader panicked")
 }
 
-/// Faults, the deadline and a dismissal end the child with a reason, a closed pipe is an error of `write`, and all other signals do
-/// what they do by default. The parent had them all blocked at the clone.
+/// Faults, the deadline and a dismissal end the child with a reason, a closed pipe is an error of `write`, and all other
+/// signals do what they do by default. The parent had them all blocked at the clone.
 fn handle_signals(handler_stack: &Range<usize>) {
     let stack = libc::stack_t {
         ss_sp: handler_stack.start as *mut c_void,

@@ -89,11 +89,11 @@ static LAST_WORDS: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
 
 /// Ends the frozen child at once: no destructor, no flush, no lock.
 pub(super) fn end(ending: Ending) -> ! {
-    release();
     if let Some(page) = current_page() {
         page.peak_memory.store(ARENA.peak(), Ordering::Relaxed);
         page.ending.store(ending as u8, Ordering::Release);
     }
+    release();
     // SAFETY: always sound; it is the child's only way to end.
     unsafe { libc::_exit(ending as i32) }
 }

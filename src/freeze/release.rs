@@ -1,49 +1,37 @@
 //! A copy-on-write child gives its memory back before it ends.
 //!
-//! What a process holds while it ends, the kernel can take from it no more and has not freed yet: for some 50 ms a GB, and longer
-//! at a low priority. When the control group is full in that moment, nobody but the application is left to be killed. A child
-//! that lives is killed before the application (`oom_score_adj`), which then waits for the memory.
+//! What a process holds while it ends, the kernel can take from it no more and has not freed yet, which takes the longer the more
+//! it is and the lower the priority. When the control group is full in that moment, nobody but the application is left to be
+//! killed. A child that lives is killed before the application (`oom_score_adj`), which then waits for the memory.
 
 use std::cmp::Reverse;
 use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// What the child has that is worth giving back.
-pub(super) struct Holdings {
-    ranges: Vec<Range<usize>>,
-}
+/// What the calling process gives back, or null.
+static HOLDINGS: AtomicPtr<Vec<Range<usize>>> = AtomicPtr::new(ptr::null_mut());
 
-impl Holdings {
-    /// The image of V8's heap and what the child has allocated. Large ranges come first: those of objects that the application
-    /// has outgrown are the child's alone, and a growing array may need them at once.
-    pub(super) fn new(image: &[Range<usize>], arena: Range<usize>) -> Self {
-        let mut ranges = image.to_vec();
-        ranges.sort_unstable_by_key(|range| Reverse(range.len()));
-        // With it the list goes, so it is the last one.
-        ranges.push(arena);
-        Self { ranges }
-    }
-}
-
-/// Of the calling process, or null.
-static HOLDINGS: AtomicPtr<Holdings> = AtomicPtr::new(ptr::null_mut());
-
-/// Has [`release`] give `holdings` back. To be called where the memory is a copy: else it would be the application's.
+/// Has [`release`] give back the image of V8's heap and what the child has allocated. Large ranges go first: those of objects
+/// that the application has outgrown are the child's alone, and a growing array may need them at once.
 ///
 /// # Safety
-/// `holdings` stay where they are until the process ends, and nothing of the image is the stack or the code of [`release`].
-pub(super) unsafe fn release_at_end(holdings: &Holdings) {
-    HOLDINGS.store(ptr::from_ref(holdings).cast_mut(), Ordering::Relaxed);
+/// All of it is the process' own copy, and neither the stack nor the code of [`release`].
+pub(super) unsafe fn release_at_end(image: &[Range<usize>], arena: Range<usize>) {
+    let mut holdings = image.to_vec();
+    holdings.sort_unstable_by_key(|range| Reverse(range.len()));
+    // With it the list goes, so it is the last one.
+    holdings.push(arena);
+    HOLDINGS.store(Box::leak(Box::new(holdings)), Ordering::Relaxed);
 }
 
 /// Gives back what can be; the caller must then end the process. Nothing here allocates or takes a lock.
 pub(super) fn release() {
-    // SAFETY: null, or what the caller of `release_at_end` keeps.
+    // SAFETY: null, or what `release_at_end` has leaked.
     let Some(holdings) = (unsafe { HOLDINGS.load(Ordering::Relaxed).as_ref() }) else {
         return;
     };
-    for Range { start, end } in holdings.ranges.iter().cloned() {
+    for Range { start, end } in holdings.iter().cloned() {
         // SAFETY: the memory is this process' own, and nobody reads it any more.
         unsafe { libc::madvise(start as *mut _, end - start, libc::MADV_DONTNEED) };
     }
@@ -62,8 +50,7 @@ mod tests {
         // SAFETY: the test passes the range, of which this process has a copy; nothing else is in that memory.
         unsafe {
             let image = &*image.cast::<Range<usize>>();
-            let holdings = Holdings::new(slice::from_ref(image), 0..0);
-            release_at_end(&holdings);
+            release_at_end(slice::from_ref(image), 0..0);
             release();
             libc::_exit((image.start as *const u8).read_volatile().into())
         }

@@ -1,5 +1,5 @@
-//! The first walk over the marked objects: how many there are of each constructor, and the memory of array buffers. People are told
-//! this before the [census](super::census), which takes longer and serves the file alone.
+//! The first walk over the marked objects: how many there are of each constructor, and the memory of array buffers. People are
+//! told this before the [census](super::census), which takes longer and serves the file alone.
 
 use super::describe::{Describer, self_size};
 use super::graph::Graph;

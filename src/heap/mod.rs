@@ -4,9 +4,10 @@
 //!
 //! The way of the data: [`memory`] gives checked reads, [`object`], [`shape`] and [`size`] make objects of words by a [`layout`],
 //! [`roots`] and [`mark`] find what is reachable, [`pages`] keeps the marks and numbers them, [`graph`] holds it all;
-//! then [`inventory`] counts for people and [`census`] for the file, and [`export`] writes what [`describe`], [`extract`] and [`locations`] read. What several of those ask
-//! of an object is in [`body`], [`hash_table`], [`text`], [`properties`], [`functions`] and [`constructors`]; what its thread was
-//! doing is in [`call_stack`]; what holds for all objects of a map is worked out once and kept in a [`map_cache`].
+//! then [`inventory`] counts for people and [`census`] for the file, and [`export`] writes what [`describe`], [`extract`] and
+//! [`locations`] read. What several of those ask of an object is in [`body`], [`hash_table`], [`text`], [`properties`],
+//! [`functions`] and [`constructors`]; what its thread was doing is in [`call_stack`]; what holds for all objects of a map is
+//! worked out once and kept in a [`map_cache`].
 
 pub mod body;
 pub mod call_stack;

@@ -1,7 +1,7 @@
-//! What the C library keeps of freed memory goes back to the system before a process that waits is dumped: the dump needs it more.
+//! What the C library keeps of freed memory goes back to the system before a process that waits is dumped, for the dump needs it.
 
-/// Gives it back. V8's marking leaves much of it: 44 to 194 MB beside a heap of 1 GB in a control group. It takes some tens of
-/// milliseconds there, so it is for a process that waits for its dump anyway.
+/// Gives it back. V8's marking leaves the more of it the larger the heap is. That takes time as well, so it is for a process that
+/// waits for its dump anyway.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn give_back_freed_memory() {
     // SAFETY: takes the allocator's own locks and touches nothing but memory that nobody has allocated.

@@ -140,7 +140,6 @@ impl Counted<'_, '_> {
             writer: SnapshotWriter::new(output, graph.layout().snapshot.format),
             strings: StringNumbers::new(&self.census, &names),
             first_node: first_node(&roots),
-            edge_count: edges,
             remembered_keys: vec![(0, 0); REMEMBERED_KEYS],
             strings_passed: [0; 2],
             census: self.census,
@@ -150,7 +149,7 @@ impl Counted<'_, '_> {
             describer,
             roots,
         };
-        export.run(page_numbers).map_err(HeapError::Write)
+        export.run(page_numbers, edges).map_err(HeapError::Write)
     }
 }
 
@@ -171,16 +170,14 @@ struct Export<'x, 'm, W> {
     strings: StringNumbers,
     roots: Vec<Vec<Root>>,
     first_node: u64,
-    edge_count: u64,
     remembered_keys: Vec<(Address, u64)>,
     /// The strings of the heap among the nodes written so far.
     strings_passed: [u32; 2],
 }
 
 impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
-    fn run(mut self, page_numbers: PageNumbers<'_>) -> io::Result<Counts> {
+    fn run(mut self, page_numbers: PageNumbers<'_>, edges: u64) -> io::Result<Counts> {
         let nodes = self.first_native_node() + self.backing_stores.count();
-        let edges = self.edge_count;
         self.writer.begin(nodes, edges);
         self.nodes(page_numbers)?;
         self.writer.begin_edges();
