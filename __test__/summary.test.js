@@ -97,6 +97,47 @@ test("the summary has the memory of array buffers", async (context) => {
   assert.ok(heap.arrayBuffers >= 5 << 20 && heap.arrayBuffers <= dump.external, JSON.stringify({ dump, heap }));
 });
 
+const unusualHeaps = {
+  "a class for each object": "kept = Array.from({ length: 40_000 }, () => new (class Kept {})())",
+  "many objects that have become dictionaries": `kept = Array.from({ length: 40_000 }, () => new Kept(1))
+    for (const object of kept) delete object.value`,
+  "objects that tell their own names": `kept = Array.from({ length: 1000 }, (_, index) => (
+      { [Symbol.toStringTag]: index % 4 ? "Kept" : "Other" }))`,
+};
+
+/** Asserts that a dump of `heap` has as many instances of Kept in its summary as in its file. */
+async function assertCountedRight(context, heap, binary) {
+  const directory = temporaryDirectory(context);
+  const script = `class Kept { constructor(value) { this.value = value } }
+    globalThis.kept = null
+    ${heap}
+    watch(${JSON.stringify(native)}).createHeapSnapshot("mine").then(() => process.exit())`;
+  await runWatched(script, { node: binary, cwd: directory });
+  const { nodes, strings, snapshot } = JSON.parse(fs.readFileSync(path.join(directory, "mine.heapsnapshot"), "utf8"));
+  const { node_fields: fields, node_types: types } = snapshot.meta;
+  const inFile = { name: "Kept", count: 0, bytes: 0 };
+  for (let node = 0; node < nodes.length; node += fields.length) {
+    if (types[0][nodes[node]] !== "object" || strings[nodes[node + fields.indexOf("name")]] !== "Kept") continue;
+    inFile.count++;
+    inFile.bytes += nodes[node + fields.indexOf("self_size")];
+  }
+  assert.ok(inFile.count > 500);
+  const { constructors } = readSummary(directory, "mine").heap;
+  assert.deepEqual(
+    constructors.find(({ name }) => name === "Kept"),
+    inFile,
+  );
+}
+
+for (const major of majors) {
+  test(`on Node ${major} the summary counts as the file does an array of more objects than can wait to be visited`, (context) =>
+    assertCountedRight(context, "kept = Array.from({ length: 300_000 }, () => new Kept())", node(major).path));
+}
+
+for (const [what, heap] of Object.entries(unusualHeaps)) {
+  test(`the summary counts as the file does ${what}`, (context) => assertCountedRight(context, heap));
+}
+
 test("ten lines on standard error tell the summary where disks do not last", async (context) => {
   const finished = await dieWatched(native, { cwd: temporaryDirectory(context), flags: [] });
   const lines = summaryLines(finished);

@@ -338,7 +338,7 @@ impl Census {
     fn share_name<'m>(&mut self, graph: &Graph<'m>, names: &Names, rank: u32, string: &Object<'m>) {
         if graph.hides(string.address)
             || !string.shape.is_internalized()
-            || super::text::string_length(string) > MAX_SHARED_NAME
+            || string.string_length() > MAX_SHARED_NAME
         {
             return;
         }

@@ -1,4 +1,4 @@
-//! The type, the name and the size of a node: V8HeapExplorer::AddEntry and what it calls, src/profiler/heap-snapshot-generator.cc.
+//! The type and the name of a node: V8HeapExplorer::AddEntry and what it calls, src/profiler/heap-snapshot-generator.cc.
 
 use super::constructors::CLASS_NAMES;
 use super::graph::Graph;
@@ -7,7 +7,6 @@ use super::map_cache::MapCache;
 use super::memory::Address;
 use super::names::{NameId, Names};
 use super::object::Object;
-use super::text::string_length;
 use crate::snapshot::NodeType;
 use rustc_hash::FxHashMap;
 
@@ -322,16 +321,4 @@ fn system_node_type(graph: &Graph, object: &Object) -> NodeType {
         }
         _ => NodeType::Hidden,
     }
-}
-
-/// `SizeForSnapshot`, for pages that are not [free](Graph::is_free).
-#[inline]
-pub fn self_size(graph: &Graph, object: &Object) -> u64 {
-    let text = match object.kind() {
-        Kind::ExternalString if graph.layout().snapshot.external_text_counts => {
-            string_length(object) * if object.shape.is_one_byte() { 1 } else { 2 }
-        }
-        _ => 0,
-    };
-    object.size() + text
 }

@@ -9,6 +9,7 @@ use super::object::{Decoder, Object};
 use super::pages::{Page, Pages};
 use super::redaction::Redaction;
 use super::roots::{Root, RootFinder, RootTable, WellKnown};
+use super::tally::Tally;
 use super::{HeapError, tagged::Tagged};
 
 /// One isolate's reachable heap.
@@ -31,6 +32,10 @@ pub struct Graph<'m> {
     pub ephemeron_tables: Vec<Address>,
     /// The native contexts reached.
     pub native_contexts: Vec<Address>,
+    /// The array buffers reached.
+    pub array_buffers: Vec<Address>,
+    /// The objects by map, if these could be counted while they were marked.
+    pub tally: Option<Tally>,
     /// Words that looked like pointers to objects and were none.
     pub skipped: u64,
     /// References into the heaps of other isolates, which were not followed.
@@ -59,6 +64,8 @@ impl<'m> Graph<'m> {
             mut pages,
             ephemeron_tables,
             native_contexts,
+            array_buffers,
+            tally,
             skipped,
             foreign,
         } = marker.finish();
@@ -73,6 +80,8 @@ impl<'m> Graph<'m> {
             well_known,
             ephemeron_tables,
             native_contexts,
+            array_buffers,
+            tally,
             skipped,
             foreign,
             redaction: None,
@@ -118,11 +127,6 @@ impl<'m> Graph<'m> {
             _ => None,
         };
         shared.unwrap_or(object.shape.map)
-    }
-
-    /// Whether V8 says that objects of the page take no memory: all isolates have them together.
-    pub fn is_free(&self, page: &Page) -> bool {
-        page.read_only && self.layout().snapshot.read_only_is_free
     }
 
     /// Whether `address` lies in the read-only space.

@@ -11,6 +11,7 @@ use super::map_cache::MapCache;
 use super::memory::Address;
 use super::names::Names;
 use super::object::Object;
+use super::tally::Instances;
 use crate::snapshot::NodeType;
 use crate::summary::{CONSTRUCTORS, ConstructorUse};
 use rustc_hash::FxHashMap;
@@ -72,7 +73,31 @@ impl Histogram {
                 row
             }
         };
-        self.rows[row].count += 1;
+        self.add(row, 1, bytes);
+    }
+
+    /// Counts all instances of a map, if one of them tells what all are called; whether it does.
+    pub fn count_instances<'m>(
+        &mut self,
+        graph: &Graph<'m>,
+        describer: &mut Describer,
+        names: &mut Names,
+        instances: &Instances,
+    ) -> bool {
+        let Some(example) = graph.object(instances.example) else {
+            return false;
+        };
+        let (row, holds_for_map) = self.row_of(graph, describer, names, &example);
+        let tells = holds_for_map || instances.count == 1;
+        if tells {
+            self.add(row, instances.count, instances.bytes);
+        }
+        tells
+    }
+
+    #[inline]
+    fn add(&mut self, row: usize, count: u64, bytes: u64) {
+        self.rows[row].count += count;
         self.rows[row].bytes += bytes;
     }
 

@@ -1,13 +1,15 @@
-//! The first walk over the marked objects: how many there are of each constructor, and the memory of array buffers. People are
-//! told this before the [census](super::census), which takes longer and serves the file alone.
+//! How many objects there are of each constructor, and the memory of array buffers. People are told this before the
+//! [census](super::census), which takes longer and serves the file alone. It was counted by [map](super::tally) while marking;
+//! only a heap that has no tally, or of which the maps say too little, is walked.
 
-use super::describe::{Describer, self_size};
+use super::describe::Describer;
 use super::graph::Graph;
 use super::histogram::Histogram;
-use super::layout::kind::Kind;
 use super::memory::Address;
 use super::names::Names;
 use super::object::Object;
+use super::self_size::self_size;
+use super::tally::Tally;
 
 /// Memory of an array buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +26,11 @@ pub struct BackingStore {
 pub struct BackingStores(Vec<BackingStore>);
 
 impl BackingStores {
-    fn of(mut found: Vec<BackingStore>) -> BackingStores {
+    fn of(graph: &Graph) -> BackingStores {
+        let buffers = graph.array_buffers.iter();
+        let mut found: Vec<BackingStore> = buffers
+            .filter_map(|&buffer| backing_store(graph, &graph.object(buffer)?))
+            .collect();
         found.sort_unstable();
         found.dedup_by_key(|store| store.memory);
         BackingStores(found)
@@ -54,7 +60,7 @@ impl BackingStores {
     }
 }
 
-/// What the walk found.
+/// What is in the heap.
 pub struct Inventory {
     /// The objects by constructor.
     pub histogram: Histogram,
@@ -63,31 +69,51 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Walks the graph.
+    /// Names what was counted, or walks the graph.
     pub fn take(graph: &Graph, names: &mut Names, describer: &mut Describer) -> Inventory {
-        let mut histogram = Histogram::default();
-        let mut backing_stores = Vec::new();
-        for page in graph.pages.iter() {
-            let is_free = graph.is_free(page);
-            for address in page.marked() {
-                let Some(object) = graph.object_on(page, address) else {
-                    continue;
-                };
-                let bytes = match is_free {
-                    true => 0,
-                    false => self_size(graph, &object),
-                };
-                histogram.count(graph, describer, names, &object, bytes);
-                if object.kind() == Kind::JsArrayBuffer {
-                    backing_stores.extend(backing_store(graph, &object));
-                }
-            }
-        }
+        let tally = graph.tally.as_ref();
         Inventory {
-            histogram,
-            backing_stores: BackingStores::of(backing_stores),
+            histogram: tally
+                .and_then(|tally| of_tally(tally, graph, names, describer))
+                .unwrap_or_else(|| of_walk(graph, names, describer)),
+            backing_stores: BackingStores::of(graph),
         }
     }
+}
+
+/// The histogram, unless the examples of the tally do not say what all others are called.
+fn of_tally(
+    tally: &Tally,
+    graph: &Graph,
+    names: &mut Names,
+    describer: &mut Describer,
+) -> Option<Histogram> {
+    let mut histogram = Histogram::default();
+    for instances in tally.instances.values() {
+        if !histogram.count_instances(graph, describer, names, instances) {
+            return None;
+        }
+    }
+    for &address in &tally.one_by_one {
+        let page = graph.pages.page(graph.pages.find(address)?);
+        let object = graph.object_on(page, address)?;
+        let bytes = self_size(graph.layout(), page, &object);
+        histogram.count(graph, describer, names, &object, bytes);
+    }
+    Some(histogram)
+}
+
+fn of_walk(graph: &Graph, names: &mut Names, describer: &mut Describer) -> Histogram {
+    let mut histogram = Histogram::default();
+    for page in graph.pages.iter() {
+        for address in page.marked() {
+            if let Some(object) = graph.object_on(page, address) {
+                let bytes = self_size(graph.layout(), page, &object);
+                histogram.count(graph, describer, names, &object, bytes);
+            }
+        }
+    }
+    histogram
 }
 
 fn backing_store(graph: &Graph, buffer: &Object) -> Option<BackingStore> {

@@ -26,10 +26,23 @@ impl<T> MapCache<T> {
         }
     }
 
-    /// Remembers `value`; gives what it replaces.
-    pub fn insert(&mut self, map: Address, value: T) -> Option<T> {
-        let replaced = self.entries[place(map)].replace((map, value));
-        replaced.map(|(_, value)| value)
+    /// What is remembered of `map`, to be changed.
+    #[inline]
+    pub fn get_mut(&mut self, map: Address) -> Option<&mut T> {
+        match &mut self.entries[place(map)] {
+            Some((remembered, value)) if *remembered == map => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Remembers `value`; gives what it replaces, with its map.
+    pub fn insert(&mut self, map: Address, value: T) -> Option<(Address, T)> {
+        self.entries[place(map)].replace((map, value))
+    }
+
+    /// Forgets everything, and gives it.
+    pub fn drain(&mut self) -> impl Iterator<Item = (Address, T)> {
+        self.entries.iter_mut().filter_map(Option::take)
     }
 
     /// Forgets everything.

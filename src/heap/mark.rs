@@ -1,5 +1,6 @@
 //! Finds what is reachable, with V8's weak semantics, and leaves a mark on each object. Every object is checked before it is
-//! followed; what is none loses its mark and is counted. The stack is bounded: what does not fit is found again by page.
+//! followed; what is none loses its mark. The stack is bounded: what does not fit is found again by page. On the way the objects
+//! are counted, each once.
 
 use super::body::{tagged_slots, weak_slots};
 use super::dispatch::DispatchTable;
@@ -9,7 +10,9 @@ use super::memory::{Address, View};
 use super::object::{Decoder, Object};
 use super::owner::Owner;
 use super::pages::{PageIndex, Pages, Place};
+use super::self_size::self_size;
 use super::tagged::Tagged;
+use super::tally::{Counting, Tally};
 
 /// Entries of 8 bytes. Beyond it marked objects wait on their pages.
 const STACK_CAPACITY: usize = 128 * 1024;
@@ -25,7 +28,7 @@ pub struct Marker<'a, 'm> {
     pages: Pages<'m>,
     stack: Vec<Place>,
     /// Objects whose memory was asked for, the oldest first, and what can be read there.
-    prefetched: [(Address, View<'m>); PREFETCHED],
+    prefetched: [(PageIndex, Address, View<'m>); PREFETCHED],
     oldest: usize,
     prefetched_count: usize,
     /// Objects that were marked, at a place by their address: most slots lead to a few maps and empty arrays.
@@ -33,6 +36,8 @@ pub struct Marker<'a, 'm> {
     overflown: bool,
     ephemeron_tables: Vec<Address>,
     native_contexts: Vec<Address>,
+    array_buffers: Vec<Address>,
+    counting: Counting,
     visited_any: bool,
     skipped: u64,
     foreign: u64,
@@ -46,6 +51,10 @@ pub struct Marked<'m> {
     pub ephemeron_tables: Vec<Address>,
     /// The native contexts reached.
     pub native_contexts: Vec<Address>,
+    /// The array buffers reached.
+    pub array_buffers: Vec<Address>,
+    /// The objects by map, if they could be counted.
+    pub tally: Option<Tally>,
     /// Words that looked like pointers to objects and were none.
     pub skipped: u64,
     /// References into the heaps of other isolates, which were not followed.
@@ -64,13 +73,15 @@ impl<'a, 'm> Marker<'a, 'm> {
             dispatch_table,
             pages: Pages::new(Owner::new(isolate, decoder.layout)),
             stack: Vec::with_capacity(STACK_CAPACITY),
-            prefetched: [(0, View::EMPTY); PREFETCHED],
+            prefetched: [(0, 0, View::EMPTY); PREFETCHED],
             lately_marked: [0; LATELY_MARKED],
             oldest: 0,
             prefetched_count: 0,
             overflown: false,
             ephemeron_tables: Vec::new(),
             native_contexts: Vec::new(),
+            array_buffers: Vec::new(),
+            counting: Counting::default(),
             visited_any: false,
             skipped: 0,
             foreign: 0,
@@ -94,10 +105,10 @@ impl<'a, 'm> Marker<'a, 'm> {
             return;
         };
         let found = self.pages.page(page);
-        if found.view(address).is_none() {
+        let Some(view) = found.view(address) else {
             self.foreign += u64::from(found.is_foreign);
             return;
-        }
+        };
         self.lately_marked[lately_marked_slot(address)] = address;
         if !self.pages.mark(page, address) {
             return;
@@ -105,7 +116,17 @@ impl<'a, 'm> Marker<'a, 'm> {
         if self.stack.len() < STACK_CAPACITY {
             self.stack.push(Place::new(page, address));
         } else {
-            self.pages.set_unvisited(address);
+            self.postpone(page, address, view);
+        }
+    }
+
+    /// Leaves the marked object's slots to a visit of its whole page. It is met now, for such a visit does not know whom it meets
+    /// for the first time.
+    #[inline(never)]
+    fn postpone(&mut self, page: PageIndex, address: Address, view: View<'m>) {
+        if let Some(object) = self.check(page, address, view) {
+            self.meet(page, &object);
+            self.pages.set_unvisited(page);
             self.overflown = true;
         }
     }
@@ -131,16 +152,12 @@ impl<'a, 'm> Marker<'a, 'm> {
 
     /// Ends the marking.
     pub fn finish(self) -> Marked<'m> {
-        // An object may have been visited twice.
-        let unique = |mut addresses: Vec<Address>| {
-            addresses.sort_unstable();
-            addresses.dedup();
-            addresses
-        };
         Marked {
             pages: self.pages,
-            ephemeron_tables: unique(self.ephemeron_tables),
-            native_contexts: unique(self.native_contexts),
+            ephemeron_tables: self.ephemeron_tables,
+            native_contexts: self.native_contexts,
+            array_buffers: self.array_buffers,
+            tally: self.counting.finish(),
             skipped: self.skipped,
             foreign: self.foreign,
         }
@@ -194,7 +211,11 @@ impl<'a, 'm> Marker<'a, 'm> {
         // The page may change below us; what is marked anew was pushed, or noted on its page.
         let marked: Vec<Address> = self.pages.page(page).marked().collect();
         for address in marked {
-            self.visit(address, self.view(address));
+            let view = self.pages.page(page).view(address).unwrap_or(View::EMPTY);
+            if let Some(object) = self.check(page, address, view) {
+                self.visited_any = true;
+                self.visit_slots(&object);
+            }
             self.drain_stack();
         }
     }
@@ -209,31 +230,45 @@ impl<'a, 'm> Marker<'a, 'm> {
                 let view = view.unwrap_or(View::EMPTY);
                 view.prefetch();
                 self.prefetched[(self.oldest + self.prefetched_count) % PREFETCHED] =
-                    (address, view);
+                    (place.page(), address, view);
                 self.prefetched_count += 1;
             }
             if self.prefetched_count == 0 {
                 return;
             }
-            let (address, view) = self.prefetched[self.oldest];
+            let (page, address, view) = self.prefetched[self.oldest];
             self.oldest = (self.oldest + 1) % PREFETCHED;
             self.prefetched_count -= 1;
-            self.visit(address, view);
+            if let Some(object) = self.check(page, address, view) {
+                self.visited_any = true;
+                self.meet(page, &object);
+                self.visit_slots(&object);
+            }
         }
     }
 
+    /// The object at a marked address. What is none loses its mark.
     #[inline]
-    fn visit(&mut self, address: Address, view: View<'m>) {
-        match self.decoder.object(address, view) {
-            Some(object) => {
-                self.visited_any = true;
-                self.visit_slots(&object);
-            }
-            None => {
-                self.pages.unmark(address);
-                self.lately_marked[lately_marked_slot(address)] = 0;
-                self.skipped += 1;
-            }
+    fn check(&mut self, page: PageIndex, address: Address, view: View<'m>) -> Option<Object<'m>> {
+        let object = self.decoder.object(address, view);
+        if object.is_none() {
+            self.pages.unmark(page, address);
+            self.lately_marked[lately_marked_slot(address)] = 0;
+            self.skipped += 1;
+        }
+        object
+    }
+
+    /// What is done once for each object.
+    #[inline]
+    fn meet(&mut self, page: PageIndex, object: &Object<'m>) {
+        let bytes = self_size(self.decoder.layout, self.pages.page(page), object);
+        self.counting.count(object, bytes);
+        match object.kind() {
+            Kind::EphemeronHashTable => self.ephemeron_tables.push(object.address),
+            Kind::NativeContext => self.native_contexts.push(object.address),
+            Kind::JsArrayBuffer => self.array_buffers.push(object.address),
+            _ => {}
         }
     }
 
@@ -249,11 +284,7 @@ impl<'a, 'm> Marker<'a, 'm> {
     fn visit_slots(&mut self, object: &Object<'m>) {
         self.mark(object.shape.map);
         match object.kind() {
-            Kind::EphemeronHashTable => {
-                self.ephemeron_tables.push(object.address);
-                return;
-            }
-            Kind::NativeContext => self.native_contexts.push(object.address),
+            Kind::EphemeronHashTable => return,
             Kind::JsFunction => {
                 if let Some(code) = self
                     .dispatch_table

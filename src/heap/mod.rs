@@ -3,11 +3,11 @@
 //! copy of one, and on a stored image. It knows nothing of Node, of processes or of files.
 //!
 //! The way of the data: [`memory`] gives checked reads, [`object`], [`shape`] and [`size`] make objects of words by a [`layout`],
-//! [`roots`] and [`mark`] find what is reachable, [`pages`] keeps the marks and numbers them, [`graph`] holds it all;
-//! then [`inventory`] counts for people and [`census`] for the file, and [`export`] writes what [`describe`], [`extract`] and
-//! [`locations`] read. What several of those ask of an object is in [`body`], [`hash_table`], [`text`], [`properties`],
-//! [`functions`] and [`constructors`]; what its thread was doing is in [`call_stack`]; what holds for all objects of a map is
-//! worked out once and kept in a [`map_cache`].
+//! [`roots`] and [`mark`] find what is reachable and [`tally`] counts it, [`pages`] keeps the marks and numbers them, [`graph`]
+//! holds it all; then [`inventory`] says to people what was counted, [`census`] counts for the file, and [`export`] writes what
+//! [`describe`], [`extract`], [`self_size`] and [`locations`] read. What several of those ask of an object is in [`body`],
+//! [`hash_table`], [`text`], [`properties`], [`functions`] and [`constructors`]; what its thread was doing is in [`call_stack`];
+//! what holds for all objects of a map is worked out once and kept in a [`map_cache`].
 
 pub mod body;
 pub mod call_stack;
@@ -38,12 +38,14 @@ pub mod pages;
 pub mod properties;
 pub mod redaction;
 pub mod roots;
+pub mod self_size;
 pub mod self_test;
 pub mod shape;
 pub mod size;
 #[cfg(test)]
 mod synthetic;
 pub mod tagged;
+pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod text;

@@ -44,6 +44,12 @@ impl<'m> Object<'m> {
         self.tagged(u64::from(offset)).strong()
     }
 
+    /// The number of characters, if it is a string. src/objects/string.h, `String::length`.
+    #[inline]
+    pub fn string_length(&self) -> u64 {
+        u64::from(self.view.half_word(STRING_LENGTH))
+    }
+
     /// Its bytes.
     #[inline]
     pub fn view(&self) -> View<'m> {
@@ -51,6 +57,8 @@ impl<'m> Object<'m> {
     }
 }
 
+/// Behind the map and the hash.
+const STRING_LENGTH: u64 = 12;
 /// The number of maps remembered; their slot is a hash of the address.
 const REMEMBERED_MAPS: usize = 1 << 12;
 

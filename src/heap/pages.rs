@@ -56,6 +56,12 @@ impl Place {
         let word = (address & (PAGE_SIZE - 1)) >> 3;
         Place(u64::from(page) << WORD_BITS | word)
     }
+
+    /// The index of its page.
+    #[inline]
+    pub fn page(self) -> PageIndex {
+        (self.0 >> WORD_BITS) as PageIndex
+    }
 }
 
 /// No page starts at an odd address.
@@ -252,7 +258,7 @@ impl<'m> Pages<'m> {
     /// The address at `place`, and what can be read from there on.
     #[inline]
     pub fn at(&self, place: Place) -> (Address, Option<View<'m>>) {
-        let page = self.page((place.0 >> WORD_BITS) as PageIndex);
+        let page = self.page(place.page());
         let address = page.start + ((place.0 << 3) & (PAGE_SIZE - 1));
         (address, page.view(address))
     }
@@ -268,11 +274,9 @@ impl<'m> Pages<'m> {
     }
 
     /// Takes a mark back: there is no object.
-    pub fn unmark(&mut self, address: Address) {
-        if let Some(index) = self.find(address) {
-            let (word, mask) = bit(address);
-            self.pages[index as usize].marks[word] &= !mask;
-        }
+    pub fn unmark(&mut self, index: PageIndex, address: Address) {
+        let (word, mask) = bit(address);
+        self.pages[index as usize].marks[word] &= !mask;
     }
 
     /// Whether there is a marked object at `address`.
@@ -285,10 +289,8 @@ impl<'m> Pages<'m> {
     }
 
     /// Notes that an object of the page has unvisited slots.
-    pub fn set_unvisited(&mut self, address: Address) {
-        if let Some(index) = self.find(address) {
-            self.pages[index as usize].unvisited = true;
-        }
+    pub fn set_unvisited(&mut self, index: PageIndex) {
+        self.pages[index as usize].unvisited = true;
     }
 
     /// Whether the page had unvisited objects; it is no longer noted as such.

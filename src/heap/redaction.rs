@@ -14,7 +14,6 @@ use super::graph::Graph;
 use super::layout::kind::Kind;
 use super::memory::Address;
 use super::object::Object;
-use super::text::string_length;
 use crate::snapshot::writer::MAX_STRING_CHARACTERS;
 
 /// What stands for contents.
@@ -82,7 +81,7 @@ impl<'m> Graph<'m> {
             Some(redaction) if self.hides(address) => {
                 let length = self
                     .object(address)
-                    .map_or(0, |string| string_length(&string));
+                    .map_or(0, |string| string.string_length());
                 let hash = self.hash_of_text(redaction, address);
                 format!("(redacted: {length} characters, {hash:016x})")
             }

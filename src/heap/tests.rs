@@ -232,6 +232,25 @@ fn the_summary_says_beforehand_what_the_file_will_hold() {
 }
 
 #[test]
+fn what_was_counted_while_marking_is_what_a_walk_counts() {
+    for layout in Layout::ALL {
+        let image = synthetic::heap(layout);
+        let memory = Memory::of_image(&image);
+        let mut graph = Graph::read(&memory, ISOLATE, layout).unwrap();
+        assert!(graph.tally.is_some());
+        let counted = Inventoried::new(&graph).summary();
+        graph.tally = None;
+        let walked = Inventoried::new(&graph).summary();
+        let mut rows = [counted, walked].map(|summary| (summary.bytes, summary.constructors));
+        for (_, constructors) in &mut rows {
+            constructors.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        assert!(rows[0].1.len() > 1);
+        assert_eq!(rows[0], rows[1]);
+    }
+}
+
+#[test]
 fn a_weak_reference_keeps_nothing_alive() {
     for layout in Layout::ALL {
         let (counts, bytes) = snapshot(&synthetic::heap(layout), layout).unwrap();

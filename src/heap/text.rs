@@ -52,7 +52,6 @@ impl Characters<'_> {
 }
 
 /// Offset of a string's length and of its first character. src/objects/string.tq.
-const LENGTH: u64 = 12;
 const CHARACTERS: u64 = 16;
 /// ExternalString's cached address of its characters.
 const EXTERNAL_DATA: u64 = 24;
@@ -61,11 +60,6 @@ const SLICED_OFFSET: u64 = 24;
 const UNCACHED: u16 = 16;
 const SYMBOL_FLAGS: u64 = 12;
 const SYMBOL_DESCRIPTION: u16 = 16;
-
-/// A string's length in characters.
-pub fn string_length(string: &Object) -> u64 {
-    u64::from(string.view().half_word(LENGTH))
-}
 
 impl<'m> Graph<'m> {
     /// The first `limit` characters of the string at `address`.
@@ -97,7 +91,7 @@ impl<'m> Graph<'m> {
 
     /// The characters of a string that has them in one piece.
     pub fn characters(&self, string: &Object<'m>) -> Option<Characters<'m>> {
-        let length = string_length(string);
+        let length = string.string_length();
         let (mut string, mut first) = (*string, 0);
         for _ in 0..MAX_INDIRECTIONS {
             match string.kind() {
@@ -131,7 +125,7 @@ impl<'m> Graph<'m> {
             let address = string.view().word(EXTERNAL_DATA);
             self.decoder
                 .memory
-                .view(address, width * string_length(string))?
+                .view(address, width * string.string_length())?
         };
         Some(Characters {
             view: data.from(width * first).truncated(width * length),
@@ -148,7 +142,7 @@ impl<'m> Graph<'m> {
     /// Whether there is no text at `address`.
     pub fn is_empty_string(&self, address: Address) -> bool {
         self.object(address)
-            .is_none_or(|string| string_length(&string) == 0)
+            .is_none_or(|string| string.string_length() == 0)
     }
 
     /// Whether V8 hides the symbol from JavaScript.

@@ -1,13 +1,14 @@
 //! The nodes of the file.
 
 use super::Export;
-use crate::heap::describe::{NodeName, self_size};
+use crate::heap::describe::NodeName;
 use crate::heap::layout::kind::Kind;
 use crate::heap::map_cache::MapCache;
 use crate::heap::memory::Address;
 use crate::heap::object::Object;
 use crate::heap::page_numbers::PageNumbers;
-use crate::heap::pages::WORD_BITS;
+use crate::heap::pages::{Page, WORD_BITS};
+use crate::heap::self_size::self_size;
 use crate::snapshot::NodeType;
 use crate::snapshot::chunk::ChunkOutput;
 use crate::snapshot::row::Text;
@@ -25,11 +26,10 @@ impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
         let mut rank = 0u32;
         for page in graph.pages.iter() {
             let page_number = page_numbers.number_of(page.start());
-            let is_free = graph.is_free(page);
             for address in page.marked() {
                 let id = object_id(page_number, address);
                 match graph.object_on(page, address) {
-                    Some(object) => self.node(rank, id, &object, is_free, &mut texts),
+                    Some(object) => self.node(rank, id, page, &object, &mut texts),
                     None => self.lost_node(rank, id),
                 }
                 rank += 1;
@@ -46,8 +46,8 @@ impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
         &mut self,
         rank: u32,
         id: u64,
+        page: &Page,
         object: &Object<'m>,
-        is_free: bool,
         texts: &mut MapCache<Text>,
     ) {
         let is_like_others = self.census.notes().is_unremarkable(rank);
@@ -60,11 +60,7 @@ impl<'m, W: ChunkOutput> Export<'_, 'm, W> {
             }
             text
         });
-        let self_size = if is_free {
-            0
-        } else {
-            self_size(self.graph, object)
-        };
+        let self_size = self_size(self.graph.layout(), page, object);
         let edge_count = self.edge_count(rank, object);
         self.writer.node_of(&text, id, self_size, edge_count);
     }

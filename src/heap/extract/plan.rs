@@ -14,7 +14,6 @@ use crate::heap::object::Object;
 use crate::heap::properties::{JS_ELEMENTS, JS_PROPERTIES, Place, PropertySlot};
 use crate::heap::shape::FieldPlace;
 use crate::heap::tagged::Tagged;
-use crate::heap::text::string_length;
 use crate::snapshot::EdgeType;
 
 const ACCESSOR_GETTER: u64 = 8;
@@ -117,7 +116,7 @@ impl<S: EdgeSink> Plans<S> {
             steps: steps.into(),
         };
         let replaced = self.plans.insert(object.shape.map, plan);
-        self.steps -= replaced.map_or(0, |plan| plan.steps.len());
+        self.steps -= replaced.map_or(0, |(_, plan)| plan.steps.len());
     }
 }
 
@@ -312,7 +311,7 @@ pub fn accessor_edges(
 /// A property named by the empty string is shown as internal.
 pub fn property_edge_type(graph: &Graph, key: Address) -> EdgeType {
     let name = graph.object(key);
-    let is_empty = name.is_none_or(|name| name.kind().is_string() && string_length(&name) == 0);
+    let is_empty = name.is_none_or(|name| name.kind().is_string() && name.string_length() == 0);
     if is_empty {
         EdgeType::Internal
     } else {
