@@ -16,6 +16,9 @@ use super::tally::{Counting, Tally};
 
 /// Entries of 8 bytes. Beyond it marked objects wait on their pages.
 const STACK_CAPACITY: usize = 128 * 1024;
+/// Bytes of an object whose slots are visited in one go. What they lead to comes before the next ones, so that a large array
+/// does not fill the stack.
+const VISITED_AT_ONCE: u64 = 8 * 1024;
 /// How many objects ahead memory is asked for.
 const PREFETCHED: usize = 8;
 /// How many marked objects are remembered.
@@ -34,6 +37,8 @@ pub struct Marker<'a, 'm> {
     /// Objects that were marked, at a place by their address: most slots lead to a few maps and empty arrays.
     lately_marked: [Address; LATELY_MARKED],
     overflown: bool,
+    /// The slots not yet visited of large objects.
+    unfinished: Vec<View<'m>>,
     ephemeron_tables: Vec<Address>,
     native_contexts: Vec<Address>,
     array_buffers: Vec<Address>,
@@ -78,6 +83,7 @@ impl<'a, 'm> Marker<'a, 'm> {
             oldest: 0,
             prefetched_count: 0,
             overflown: false,
+            unfinished: Vec::new(),
             ephemeron_tables: Vec::new(),
             native_contexts: Vec::new(),
             array_buffers: Vec::new(),
@@ -234,7 +240,11 @@ impl<'a, 'm> Marker<'a, 'm> {
                 self.prefetched_count += 1;
             }
             if self.prefetched_count == 0 {
-                return;
+                let Some(words) = self.unfinished.pop() else {
+                    return;
+                };
+                self.visit_words(words);
+                continue;
             }
             let (page, address, view) = self.prefetched[self.oldest];
             self.oldest = (self.oldest + 1) % PREFETCHED;
@@ -303,10 +313,19 @@ impl<'a, 'm> Marker<'a, 'm> {
             weak.end.max(slots.start)..slots.end,
         ];
         for slots in strong {
-            for word in object.view().words(slots.start, slots.end) {
-                if let Some(target) = Tagged(word).strong() {
-                    self.mark(target);
-                }
+            let length = slots.end.saturating_sub(slots.start);
+            self.visit_words(object.view().from(slots.start).truncated(length));
+        }
+    }
+
+    #[inline]
+    fn visit_words(&mut self, words: View<'m>) {
+        if words.len() > VISITED_AT_ONCE {
+            self.unfinished.push(words.from(VISITED_AT_ONCE));
+        }
+        for word in words.words(0, VISITED_AT_ONCE) {
+            if let Some(target) = Tagged(word).strong() {
+                self.mark(target);
             }
         }
     }

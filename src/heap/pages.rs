@@ -40,6 +40,8 @@ pub struct Pages<'m> {
     /// Open addressing from where a page starts to its index.
     table: Vec<(Address, PageIndex)>,
     count: u32,
+    /// The page asked for last, and where it starts: objects often lie beside what refers to them.
+    latest: (Address, PageIndex),
 }
 
 /// Index of a page in [`Pages`].
@@ -168,6 +170,7 @@ impl<'m> Pages<'m> {
             pages: Vec::new(),
             table: vec![FREE; 1 << 10],
             count: 0,
+            latest: FREE,
         }
     }
 
@@ -197,10 +200,15 @@ impl<'m> Pages<'m> {
     /// The page of `address`, touched now if it belongs to V8's heap and was not before.
     #[inline]
     pub fn find_or_touch(&mut self, memory: &Memory<'m>, address: Address) -> Option<PageIndex> {
-        match self.find(address) {
-            Some(index) => Some(index),
-            None => self.touch(memory, address),
+        if page_start(address) == self.latest.0 {
+            return Some(self.latest.1);
         }
+        let index = match self.find(address) {
+            Some(index) => index,
+            None => self.touch(memory, address)?,
+        };
+        self.latest = (page_start(address), index);
+        Some(index)
     }
 
     #[cold]
