@@ -1,5 +1,7 @@
 //! A set of small numbers.
 
+use std::ops::Range;
+
 /// One bit a number.
 pub struct Bits {
     words: Vec<u64>,
@@ -11,6 +13,25 @@ impl Bits {
         Bits {
             words: vec![0; count.div_ceil(64)],
         }
+    }
+
+    /// Those of `numbers` that `is_in` takes, which is asked in their order. The first is a multiple of 64, and stands for 0.
+    pub fn of(numbers: Range<u32>, mut is_in: impl FnMut(u32) -> bool) -> Bits {
+        let end = numbers.end;
+        let word = |first: u32| {
+            let of_word = first..end.min(first.saturating_add(64));
+            of_word.fold(0, |word, number| {
+                word | u64::from(is_in(number)) << (number % 64)
+            })
+        };
+        Bits {
+            words: numbers.step_by(64).map(word).collect(),
+        }
+    }
+
+    /// Adds a set of higher numbers: its 0 stands for the bound of this set, a multiple of 64.
+    pub fn append(&mut self, other: Bits) {
+        self.words.extend(other.words);
     }
 
     /// Whether the number is in the set; false beyond its bound.

@@ -1,13 +1,15 @@
 //! The dominator tree and retained sizes: a node dominates another if every way from the root to it leads through the node.
 //!
 //! The algorithm is semi-NCA (Georgiadis, Linear-Time Algorithms for Dominators and Related Problems, 2005), with vertices
-//! numbered in the order of a depth-first search: six numbers of 32 bits a node, and one for each retaining edge that is not
-//! of the search's tree. The tree of dominators is unique, so it is the one that DevTools finds by Lengauer-Tarjan; nodes that no retaining path leads to are treated as
+//! numbered in the order of a depth-first search: six numbers of 32 bits a node, one for each retaining edge that is not of
+//! the search's tree, and three for each node of its longest path. The tree of dominators is unique, so it is the one that DevTools finds by Lengauer-Tarjan; nodes that no retaining path leads to are treated as
 //! there: those with no retaining edge at all hang below the root with what they retain, rings of garbage hang there one by
 //! one.
 
+use super::bits::Bits;
 use super::retaining::RetainingEdges;
-use crate::snapshot::reader::{Graph, NodeIndex, Sizes};
+use crate::snapshot::reader::{EdgeIndex, Graph, NodeIndex, Sizes, in_huge_pages, with_room};
+use std::ops::Range;
 
 /// No vertex: the node is not reached.
 const NONE: u32 = u32::MAX;
@@ -23,19 +25,23 @@ pub struct Dominators {
 impl Dominators {
     /// Finds all dominators.
     pub fn of(graph: &Graph, retaining: &RetainingEdges) -> Dominators {
-        let search = Search::run(graph, retaining);
-        let retainers = Retainers::of(graph, retaining, &search);
+        let mut search = Search::run(graph, retaining);
+        let retainers = Retainers::of(graph, retaining, &mut search);
         let Search {
-            vertices, parents, ..
+            numbers,
+            vertices,
+            parents,
+            ..
         } = search;
+        drop(numbers);
         let immediate = immediate_dominators(parents, &retainers);
         drop(retainers);
 
-        let mut dominators = vec![Graph::ROOT; graph.node_count()];
+        let mut dominators = in_huge_pages(vec![Graph::ROOT; graph.node_count()]);
         for (&node, &dominator) in vertices.iter().zip(&immediate) {
             dominators[node as usize] = vertices[dominator as usize];
         }
-        let retained = retained_sizes(graph, &vertices, &immediate);
+        let retained = retained_sizes(graph, &vertices, &dominators);
         Dominators {
             dominators,
             retained,
@@ -70,20 +76,22 @@ struct Retainers {
 }
 
 impl Retainers {
-    fn of(graph: &Graph, retaining: &RetainingEdges, search: &Search) -> Retainers {
-        let mut first = vec![0u32; search.vertices.len() + 1];
-        for_each(graph, retaining, search, |_, retained| {
-            first[retained as usize + 1] += 1;
-        });
-        for vertex in 1..first.len() {
-            first[vertex] += first[vertex - 1];
+    fn of(graph: &Graph, retaining: &RetainingEdges, search: &mut Search) -> Retainers {
+        let mut first = std::mem::take(&mut search.other_retainers);
+        let mut count = 0;
+        for first in &mut first {
+            count += std::mem::replace(first, count);
         }
-        let mut retainers = vec![0; first.last().map_or(0, |&count| count as usize)];
-        for_each(graph, retaining, search, |retainer, retained| {
-            let place = &mut first[retained as usize];
-            retainers[*place as usize] = retainer;
-            *place += 1;
-        });
+        let mut retainers = in_huge_pages(vec![0; count as usize]);
+        for (retainer, &node) in (0..).zip(&search.vertices) {
+            for edge in graph.edges(node).filter(|&edge| retaining.contains(edge)) {
+                let retained = search.numbers[graph.target(edge) as usize] as usize;
+                if search.parents[retained] != retainer {
+                    retainers[first[retained] as usize] = retainer;
+                    first[retained] += 1;
+                }
+            }
+        }
         // Each beginning has moved to the next one's place.
         first.rotate_right(1);
         first[0] = 0;
@@ -96,23 +104,6 @@ impl Retainers {
     }
 }
 
-/// Gives to `take` each retainer and what it retains, but for the edges of the search's tree.
-fn for_each(
-    graph: &Graph,
-    retaining: &RetainingEdges,
-    search: &Search,
-    mut take: impl FnMut(u32, u32),
-) {
-    for (vertex, &node) in (0..).zip(&search.vertices) {
-        for edge in graph.edges(node).filter(|&edge| retaining.contains(edge)) {
-            let retained = search.numbers[graph.target(edge) as usize];
-            if search.parents[retained as usize] != vertex {
-                take(vertex, retained);
-            }
-        }
-    }
-}
-
 /// A depth-first search from the root.
 struct Search {
     /// For each node its number, or [`NONE`].
@@ -121,75 +112,93 @@ struct Search {
     vertices: Vec<NodeIndex>,
     /// For each number that of its parent in the tree of the search.
     parents: Vec<u32>,
+    /// For each number how many retain it, but for its parent; one more than there are nodes.
+    other_retainers: Vec<u32>,
 }
 
 impl Search {
     /// Searches from the root, then from the nodes that nothing retains, as if the root did.
     fn run(graph: &Graph, retaining: &RetainingEdges) -> Search {
         let mut search = Search {
-            numbers: vec![NONE; graph.node_count()],
-            vertices: Vec::with_capacity(graph.node_count()),
-            parents: Vec::with_capacity(graph.node_count()),
+            numbers: with_room(graph.node_count()),
+            vertices: with_room(graph.node_count()),
+            parents: with_room(graph.node_count()),
+            other_retainers: in_huge_pages(vec![0; graph.node_count() + 1]),
         };
-        let mut next_edges = vec![0; graph.node_count()];
-        search.visit_from(graph, retaining, &mut next_edges, Graph::ROOT);
+        search.numbers.resize(graph.node_count(), NONE);
+        search.visit_from(graph, retaining, Graph::ROOT);
+        let retained = search.retained_unreached(graph, retaining);
         for node in graph.nodes() {
-            if search.numbers[node as usize] == NONE && !retaining.has_retainer(node) {
-                search.visit_from(graph, retaining, &mut next_edges, node);
+            if !search.has_reached(node) && !retained.contains(node) {
+                search.visit_from(graph, retaining, node);
             }
         }
         search
     }
 
-    fn visit_from(
-        &mut self,
-        graph: &Graph,
-        retaining: &RetainingEdges,
-        next_edges: &mut [u32],
-        start: NodeIndex,
-    ) {
-        let first = self.vertices.len() as u32;
-        self.number(graph, next_edges, start, 0);
-        let mut vertex = first;
+    /// What is retained by the nodes that were not reached. Those that were reached retain nothing that was not.
+    fn retained_unreached(&self, graph: &Graph, retaining: &RetainingEdges) -> Bits {
+        let mut retained = Bits::new(graph.node_count());
+        for node in graph.nodes().filter(|&node| !self.has_reached(node)) {
+            for edge in graph.edges(node).filter(|&edge| retaining.contains(edge)) {
+                retained.insert(graph.target(edge));
+            }
+        }
+        retained
+    }
+
+    fn has_reached(&self, node: NodeIndex) -> bool {
+        self.numbers[node as usize] != NONE
+    }
+
+    fn visit_from(&mut self, graph: &Graph, retaining: &RetainingEdges, start: NodeIndex) {
+        let mut open = self.begin(graph, start, 0);
+        let mut above = Vec::new();
         loop {
-            let node = self.vertices[vertex as usize];
-            let end = graph.edges(node).end;
-            let mut edge = next_edges[node as usize];
-            let child = loop {
-                if edge == end {
-                    break None;
-                }
-                let target = graph.target(edge);
-                let is_new = self.numbers[target as usize] == NONE && retaining.contains(edge);
-                edge += 1;
-                if is_new {
-                    break Some(target);
-                }
+            let Some(edge) = open.edges.next() else {
+                let Some(parent) = above.pop() else {
+                    return;
+                };
+                open = parent;
+                continue;
             };
-            next_edges[node as usize] = edge;
-            if let Some(child) = child {
-                self.number(graph, next_edges, child, vertex);
-                vertex = self.vertices.len() as u32 - 1;
-            } else if vertex == first {
-                return;
-            } else {
-                vertex = self.parents[vertex as usize];
+            if !retaining.contains(edge) {
+                continue;
+            }
+            let target = graph.target(edge);
+            let number = self.numbers[target as usize];
+            if number == NONE {
+                let child = self.begin(graph, target, open.vertex);
+                above.push(std::mem::replace(&mut open, child));
+            } else if self.parents[number as usize] != open.vertex {
+                self.other_retainers[number as usize] += 1;
             }
         }
     }
 
-    fn number(&mut self, graph: &Graph, next_edges: &mut [u32], node: NodeIndex, parent: u32) {
-        self.numbers[node as usize] = self.vertices.len() as u32;
+    fn begin(&mut self, graph: &Graph, node: NodeIndex, parent: u32) -> Open {
+        let vertex = self.vertices.len() as u32;
+        self.numbers[node as usize] = vertex;
         self.vertices.push(node);
         self.parents.push(parent);
-        next_edges[node as usize] = graph.edges(node).start;
+        Open {
+            vertex,
+            edges: graph.edges(node),
+        }
     }
+}
+
+/// A vertex whose edges are being visited.
+struct Open {
+    vertex: u32,
+    /// Those that were not visited yet.
+    edges: Range<EdgeIndex>,
 }
 
 /// For each vertex its immediate dominator. Vertex 0 is the root.
 fn immediate_dominators(parents: Vec<u32>, retainers: &Retainers) -> Vec<u32> {
     let mut forest = Forest::of(&parents);
-    let mut semidominators = vec![0u32; parents.len()];
+    let mut semidominators = in_huge_pages(vec![0u32; parents.len()]);
     for vertex in (1..parents.len() as u32).rev() {
         let mut semidominator = parents[vertex as usize];
         for &retainer in retainers.of_vertex(vertex) {
@@ -222,27 +231,36 @@ struct Forest {
 struct Done {
     /// The vertex above it on its compressed path.
     ancestor: u32,
-    /// The least semidominator on that path; its own number as long as it is not done.
+    /// The least semidominator on that path, once it is done.
     least: u32,
 }
 
 impl Forest {
     /// Nothing is done yet.
     fn of(parents: &[u32]) -> Forest {
-        let of_vertex = |(least, &ancestor): (u32, &u32)| Done { ancestor, least };
+        let not_done = |&ancestor: &u32| Done {
+            ancestor,
+            least: NONE,
+        };
+        let mut vertices = with_room(parents.len());
+        vertices.extend(parents.iter().map(not_done));
         Forest {
-            vertices: (0..).zip(parents).map(of_vertex).collect(),
+            vertices,
             path: Vec::new(),
         }
     }
 
-    /// The least semidominator of `vertex` and those above it that are done: the vertices behind `current`.
+    /// The least semidominator of `vertex` and those above it that are done, which are the vertices behind `current`; its own
+    /// number if it is not.
     #[inline]
     fn least_above(&mut self, vertex: u32, current: u32) -> u32 {
         let is_done = |vertex: u32| vertex > current;
+        if !is_done(vertex) {
+            return vertex;
+        }
         let known = self.vertices[vertex as usize];
         // Most paths are that short.
-        if !is_done(vertex) || !is_done(known.ancestor) {
+        if !is_done(known.ancestor) {
             return known.least;
         }
         self.compress(vertex, current)
@@ -268,18 +286,17 @@ impl Forest {
 }
 
 /// Adds up what each node dominates; vertices come behind their dominators.
-fn retained_sizes(graph: &Graph, vertices: &[NodeIndex], immediate: &[u32]) -> Sizes {
-    let own = |&node: &NodeIndex| graph.self_size(node);
-    let mut of_vertices: Vec<u64> = vertices.iter().map(own).collect();
-    for vertex in (1..vertices.len()).rev() {
-        of_vertices[immediate[vertex] as usize] += of_vertices[vertex];
-    }
+fn retained_sizes(graph: &Graph, vertices: &[NodeIndex], dominators: &[NodeIndex]) -> Sizes {
     let mut retained = graph.self_sizes().clone();
-    for (&node, &size) in vertices.iter().zip(&of_vertices) {
-        retained.set(node, size);
+    for &node in vertices.iter().skip(1).rev() {
+        let dominator = dominators[node as usize];
+        retained.set(dominator, retained.get(dominator) + retained.get(node));
     }
     // Nodes that the search did not reach hang below the root, one by one.
-    retained.set(Graph::ROOT, graph.nodes().map(|node| own(&node)).sum());
+    retained.set(
+        Graph::ROOT,
+        graph.nodes().map(|node| graph.self_size(node)).sum(),
+    );
     retained
 }
 

@@ -2,16 +2,14 @@
 //! (`HeapSnapshot.computeIsEssentialEdge` and `JSHeapSnapshot.markPageOwnedNodes` in HeapSnapshot.ts).
 
 use super::bits::Bits;
+use super::threads::both;
 use crate::snapshot::reader::{EdgeIndex, Graph, NodeIndex};
 use crate::snapshot::{EdgeType, NodeType};
 use rustc_hash::FxHashMap;
+use std::ops::Range;
 
-/// The edges that retain their target.
-pub struct RetainingEdges {
-    edges: Bits,
-    /// The nodes that they lead to.
-    retained: Bits,
-}
+/// The edges that retain their target: a bit for each.
+pub struct RetainingEdges(Bits);
 
 impl RetainingEdges {
     /// Judges each edge of the graph.
@@ -37,28 +35,26 @@ impl RetainingEdges {
                 || (edge_type != EdgeType::Shortcut
                     && (owned_by_page.contains(node) || !owned_by_page.contains(target)))
         };
-        let mut edges = Bits::new(graph.edge_count());
-        let mut retained = Bits::new(graph.node_count());
-        for node in graph.nodes() {
-            for edge in graph.edges(node) {
-                if retains(node, edge) {
-                    edges.insert(edge);
-                    retained.insert(graph.target(edge));
+        let judge = |edges: Range<EdgeIndex>| {
+            let mut node = graph.source(edges.start);
+            Bits::of(edges, |edge| {
+                while edge >= graph.edges(node).end {
+                    node += 1;
                 }
-            }
-        }
-        RetainingEdges { edges, retained }
+                retains(node, edge)
+            })
+        };
+        let count = graph.edge_count() as EdgeIndex;
+        let middle = count / 128 * 64;
+        let (mut edges, of_second_half) = both(|| judge(0..middle), || judge(middle..count));
+        edges.append(of_second_half);
+        RetainingEdges(edges)
     }
 
     /// Whether an edge retains its target.
     #[inline]
     pub fn contains(&self, edge: EdgeIndex) -> bool {
-        self.edges.contains(edge)
-    }
-
-    /// Whether a node is retained by any node but itself.
-    pub fn has_retainer(&self, node: NodeIndex) -> bool {
-        self.retained.contains(node)
+        self.0.contains(edge)
     }
 }
 

@@ -120,8 +120,24 @@ impl Input {
         }
     }
 
-    /// The same text from another place on, if it is that of a plain file.
-    pub fn at(&self, offset: u64) -> Option<Input> {
+    /// The same text behind the next byte of this value, of which none is among the `least` bytes that come first, if it is
+    /// that of a plain file. What lies between counts as not seen.
+    pub fn behind_next(&self, byte: u8, least: u64) -> Option<Input> {
+        let mut search = self.at(self.offset() + least, Arc::default())?;
+        loop {
+            let text = search.rest();
+            let found = memchr::memchr(byte, text);
+            search.advance(found.map_or(text.len(), |position| position + 1));
+            if found.is_some() {
+                return self.at(search.offset(), Arc::clone(&self.seen));
+            }
+            if !search.see_more().ok()? {
+                return None;
+            }
+        }
+    }
+
+    fn at(&self, offset: u64, seen: Arc<AtomicU64>) -> Option<Input> {
         let Source::Plain(plain) = &self.source else {
             return None;
         };
@@ -129,7 +145,6 @@ impl Input {
             offset,
             ..plain.clone()
         };
-        let seen = Arc::clone(&self.seen);
         Some(Input::of(&self.path, Source::Plain(plain), offset, seen))
     }
 

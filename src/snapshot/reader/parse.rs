@@ -1,7 +1,7 @@
 //! From the text to the columns, section by section in the order of the file. It does not know what rows mean.
 //!
 //! The edges are more than half of a file, and they refer to nodes by numbers alone. So a thread of its own begins with them
-//! while the nodes are read here, where all of the text is at hand.
+//! while the nodes are read here, where all of the text is at hand, and then what is behind the edges.
 
 use super::block::{Block, ROWS};
 use super::error::{Fault, Found, ReadError, Section};
@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 /// A header is a few kilobytes; more than this is something else.
 const MAX_HEADER_BYTES: usize = 1 << 20;
 /// Less text than this is read before a thread has begun.
-const WORTH_A_THREAD: usize = 4 << 20;
+const WORTH_A_THREAD: u64 = 4 << 20;
 
 /// Reads one snapshot; what is done so far stays in `graph` when a later part is wrong.
 pub(super) struct Parser {
@@ -52,10 +52,29 @@ impl Parser {
     pub fn parse(&mut self) -> Result<(), ReadError> {
         let header = self.parse_header()?;
         let mut done = Vec::new();
+        self.parse_sections(&header, &mut done)?;
+        for section in [Section::Nodes, Section::Edges, Section::Strings] {
+            if !done.contains(&section) {
+                return self.fault(Fault::Misplaced { section });
+            }
+        }
+        self.expect_the_end()?;
+        self.check_names()
+    }
+
+    /// Reads all sections that are not done yet.
+    fn parse_sections(
+        &mut self,
+        header: &Header,
+        done: &mut Vec<Section>,
+    ) -> Result<(), ReadError> {
         loop {
             match self.byte(Section::Other)? {
                 b',' => self.input.advance(1),
-                b'}' => break,
+                b'}' => {
+                    self.input.advance(1);
+                    return Ok(());
+                }
                 byte => return self.unexpected("a comma or the end", byte, Section::Other),
             }
             let section = self.parse_key()?;
@@ -64,23 +83,18 @@ impl Parser {
             if is_repeated || (is_early && section != Section::Other) {
                 return self.fault(Fault::Misplaced { section });
             }
+            done.push(section);
             match section {
-                Section::Nodes => self.parse_nodes(&header)?,
-                Section::Edges => self.parse_edges(&header)?,
-                Section::Locations => self.parse_locations(&header)?,
+                Section::Nodes => self.parse_nodes(header)?,
+                Section::Edges => match self.take_edges_ahead() {
+                    Some(edges) => return self.parse_beside(edges, header, done),
+                    None => self.parse_edges(header)?,
+                },
+                Section::Locations => self.parse_locations(header)?,
                 Section::Strings => self.parse_strings()?,
                 Section::Header | Section::Other => self.skip_value()?,
             }
-            done.push(section);
         }
-        self.input.advance(1);
-        for section in [Section::Nodes, Section::Edges, Section::Strings] {
-            if !done.contains(&section) {
-                return self.fault(Fault::Misplaced { section });
-            }
-        }
-        self.expect_the_end()?;
-        self.check_names()
     }
 
     fn parse_header(&mut self) -> Result<Header, ReadError> {
@@ -192,14 +206,11 @@ impl Parser {
     /// Lets a thread read the edges, if the nodes that come next are followed by them.
     fn begin_edges(&self, header: &Header) -> Option<EdgesAhead> {
         let is_alone = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
-        let begin = self.input.offset();
-        let mapping = self.input.mapping()?;
-        let text = mapping.get(begin as usize..)?;
-        if text.len() < WORTH_A_THREAD || is_alone {
+        if is_alone || self.input.known_length() < WORTH_A_THREAD {
             return None;
         }
-        let end = begin + memchr::memchr(b']', text)? as u64 + 1;
-        let mut parser = Parser::new(self.input.at(end)?);
+        let least = least_length(header.node_count, header.nodes.width);
+        let mut parser = Parser::new(self.input.behind_next(b']', least)?);
         if parser.byte(Section::Other).ok()? != b',' {
             return None;
         }
@@ -215,21 +226,36 @@ impl Parser {
         Some(EdgesAhead { start, thread })
     }
 
-    fn parse_edges(&mut self, header: &Header) -> Result<(), ReadError> {
+    /// The edges, if a thread reads those that come next.
+    fn take_edges_ahead(&mut self) -> Option<EdgesAhead> {
         let offset = self.input.offset();
-        let read = match self.edges_ahead.take() {
-            Some(EdgesAhead { start, thread }) if start == offset => {
-                let read = thread.join();
-                read.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        self.edges_ahead.take_if(|edges| edges.start == offset)
+    }
+
+    /// Reads the sections behind the edges, while a thread reads these.
+    fn parse_beside(
+        &mut self,
+        edges: EdgesAhead,
+        header: &Header,
+        done: &mut Vec<Section>,
+    ) -> Result<(), ReadError> {
+        let least = least_length(header.edge_count, header.edges.width);
+        let sections = match self.input.behind_next(b']', least) {
+            Some(input) => {
+                self.input = input;
+                self.parse_sections(header, done)
             }
-            _ => self.read_edges(header, self.graph.node_count() as u64),
+            None => Ok(()),
         };
-        if let Ok(end) = read.end
-            && end > self.input.offset()
-            && let Some(input) = self.input.at(end)
-        {
-            self.input = input;
-        }
+        let read = edges.thread.join();
+        let read = read.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // What is wrong with the edges stands before what is wrong behind them.
+        self.take_edges(read, header)?;
+        sections
+    }
+
+    fn parse_edges(&mut self, header: &Header) -> Result<(), ReadError> {
+        let read = self.read_edges(header, self.graph.node_count() as u64);
         self.take_edges(read, header)
     }
 
@@ -392,13 +418,13 @@ impl Parser {
     fn check_names(&self) -> Result<(), ReadError> {
         let count = self.graph.strings.len() as u64;
         let edges = &self.graph.edges;
-        let of_nodes = self.graph.nodes.names.iter();
+        let of_nodes = self.graph.nodes.names.iter().copied();
         let of_edges = edges.types.iter().zip(&edges.names);
-        let of_edges = of_edges
-            .filter(|&(&edge_type, _)| !is_numbered(edge_type))
-            .map(|(_, name)| name);
-        match of_nodes.chain(of_edges).max() {
-            Some(&index) if u64::from(index) >= count => self.fault(Fault::Name { index, count }),
+        // Nothing is left out, for that would be a branch that nobody can guess; each graph has a node with a name of 0 or more.
+        let of_edges =
+            of_edges.map(|(&edge_type, &name)| if is_numbered(edge_type) { 0 } else { name });
+        match of_nodes.max().max(of_edges.max()) {
+            Some(index) if u64::from(index) >= count => self.fault(Fault::Name { index, count }),
             _ => Ok(()),
         }
     }
@@ -517,6 +543,12 @@ impl Parser {
             fault,
         }
     }
+}
+
+/// How far behind its beginning an array of so many rows ends at least: each number has a digit, and a comma or the bracket
+/// before it.
+fn least_length(rows: u64, width: usize) -> u64 {
+    2 * rows * width as u64
 }
 
 enum Stop {

@@ -1,6 +1,7 @@
 //! A column of sizes: 32 bits each, with the few that need more beside it.
 
 use super::graph::NodeIndex;
+use super::huge_pages::with_room;
 use rustc_hash::FxHashMap;
 
 /// Sizes of nodes, in bytes.
@@ -20,8 +21,11 @@ impl Sizes {
         }
     }
 
-    pub(super) fn reserve_exact(&mut self, count: usize) {
-        self.small.reserve_exact(count);
+    pub(super) fn with_room(count: usize) -> Sizes {
+        Sizes {
+            small: with_room(count),
+            large: FxHashMap::default(),
+        }
     }
 
     #[inline]

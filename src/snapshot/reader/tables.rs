@@ -5,6 +5,8 @@ use super::block::Block;
 use super::error::{Fault, Section};
 use super::graph::{Edges, Location, Locations, NodeIndex, Nodes};
 use super::header::{EdgeColumns, Header, LocationColumns, MOST_BYTES, NodeColumns};
+use super::huge_pages::with_room;
+use super::sizes::Sizes;
 use crate::snapshot::EdgeType;
 use rustc_hash::FxHashMap;
 
@@ -52,12 +54,13 @@ pub(super) struct NodeTable {
 impl NodeTable {
     /// An empty table with room for so many nodes.
     pub fn new(header: &Header, capacity: usize) -> NodeTable {
-        let mut nodes = Nodes::default();
-        nodes.types.reserve_exact(capacity);
-        nodes.names.reserve_exact(capacity);
-        nodes.ids.reserve_exact(capacity);
-        nodes.self_sizes.reserve_exact(capacity);
-        nodes.first_edges.reserve_exact(capacity + 1);
+        let nodes = Nodes {
+            types: with_room(capacity),
+            names: with_room(capacity),
+            ids: with_room(capacity),
+            self_sizes: Sizes::with_room(capacity),
+            first_edges: with_room(capacity + 1),
+        };
         NodeTable {
             columns: header.nodes.clone(),
             bytes: 0,
@@ -153,10 +156,11 @@ pub(super) struct EdgeTable {
 impl EdgeTable {
     /// An empty table with room for so many edges between so many nodes.
     pub fn new(header: &Header, node_count: u64, capacity: usize) -> EdgeTable {
-        let mut edges = Edges::default();
-        edges.types.reserve_exact(capacity);
-        edges.names.reserve_exact(capacity);
-        edges.targets.reserve_exact(capacity);
+        let edges = Edges {
+            types: with_room(capacity),
+            names: with_room(capacity),
+            targets: with_room(capacity),
+        };
         EdgeTable {
             columns: header.edges.clone(),
             targets: Targets::new(header, node_count),

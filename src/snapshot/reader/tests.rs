@@ -48,6 +48,44 @@ fn small_snapshot(format: Format) -> Vec<u8> {
     file
 }
 
+/// A root with so many objects that two threads read the file, each with two ways back.
+fn large_snapshot() -> Vec<u8> {
+    const OBJECTS: u64 = 130_000;
+    let mut file = Vec::new();
+    let mut writer = SnapshotWriter::new(&mut file, Format::WITHOUT_TRACE_NODE_ID);
+    writer.begin(OBJECTS + 1, 3 * OBJECTS);
+    for node in 0..=OBJECTS {
+        let is_root = node == 0;
+        writer.node(Node {
+            node_type: if is_root {
+                NodeType::Synthetic
+            } else {
+                NodeType::Object
+            },
+            name: u64::from(!is_root),
+            id: 2 * node + 1,
+            self_size: 1000,
+            edge_count: if is_root { OBJECTS } else { 2 },
+        });
+    }
+    writer.begin_edges();
+    for node in 1..=OBJECTS {
+        writer.edge(EdgeType::Element, node, node);
+    }
+    for node in 1..=OBJECTS {
+        writer.edge(EdgeType::Property, 2, node - 1);
+        writer.edge(EdgeType::Internal, 2, 0);
+    }
+    writer.begin_locations();
+    writer.begin_strings();
+    for text in ["", "Map", "back"] {
+        writer.string(text.encode_utf16());
+    }
+    writer.finish().unwrap();
+    assert!(file.len() > 5 << 20);
+    file
+}
+
 struct TemporaryFile(PathBuf);
 
 impl TemporaryFile {
@@ -73,7 +111,7 @@ fn read_text(content: &[u8]) -> Result<Graph, ReadError> {
 }
 
 fn gzipped(content: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
 }
@@ -313,6 +351,52 @@ fn what_is_left_of_a_cut_file_can_be_salvaged() {
         assert_eq!(graph.edges(2).end, edge_count as u32);
         assert_eq!(graph.node_name(1), name);
     }
+}
+
+/// A compressed file is read by one thread, so it tells what two must tell.
+#[test]
+fn damage_of_a_large_file_is_told_as_if_one_thread_had_read_it() {
+    let file = large_snapshot();
+    let place_of = |text: &[u8]| memchr::memmem::find(&file, text).unwrap();
+    let within_edges = place_of(b"\"edges\"") + (1 << 20);
+    let within_nodes = place_of(b"\"nodes\"") + (1 << 20);
+    let (within_strings, end) = (place_of(b"\"back\""), file.len() - 1);
+    let edge_count = place_of(b"\"edge_count\":3");
+    for damages in [
+        &[(within_nodes, b'x')][..],
+        &[(within_edges, b'x')],
+        &[(within_edges, b']')],
+        &[(within_strings, b'x')],
+        &[(within_edges, b'x'), (within_strings, b'x')],
+        &[(edge_count + 13, b'9')],
+        &[(end, b'x')],
+    ] {
+        let mut damaged = file.clone();
+        for &(place, byte) in damages {
+            damaged[place] = byte;
+        }
+        assert_eq!(
+            fault_of(&damaged),
+            fault_of(&gzipped(&damaged)),
+            "{damages:?}"
+        );
+    }
+    for length in [within_edges, within_strings] {
+        let cut = &file[..length];
+        assert_eq!(fault_of(cut), fault_of(&gzipped(cut)), "cut at {length}");
+    }
+    assert_eq!(read_text(&file).unwrap().edge_count(), 390_000);
+}
+
+#[test]
+fn names_behind_damaged_edges_can_be_salvaged_from_a_large_file() {
+    let mut file = large_snapshot();
+    let within_edges = memchr::memmem::find(&file, b"\"edges\"").unwrap() + (1 << 20);
+    file[within_edges] = b'x';
+    let file = TemporaryFile::new(&file);
+    let Salvaged { graph, damage } = salvage(&file.0, Arc::default()).unwrap();
+    assert!(damage.is_some() && graph.edge_count() > 0);
+    assert_eq!(graph.node_name(1), "Map");
 }
 
 #[test]
