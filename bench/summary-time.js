@@ -17,6 +17,9 @@ const shapes = require("./native/shapes");
 const SHARE = 0.15;
 const GRACE_MS = 300;
 
+// V8 sweeps what a collection leaves with threads on all cores, and a dump that is asked for gives way to them.
+const SWEEPING_MS = 2000;
+
 const root = join(__dirname, "..");
 
 const { values: options } = parseArgs({
@@ -33,18 +36,22 @@ const program = ({ shape, megabytes }) => `
   globalThis.kept = shape.make(Math.round((${megabytes} * 2 ** 20) / shape.bytes))
   gc()
   const instance = require(${JSON.stringify(root)})({ method: "native", threshold: false })
-  const start = performance.now()
-  const since = () => Math.round(performance.now() - start)
-  let file, summary
-  const timer = setInterval(() => {
-    try {
-      const { heap } = JSON.parse(readFileSync("mine.summary.json", "utf8"))
-      file ??= since()
-      if (heap) summary ??= since()
-    } catch {} // It is not there yet.
-    if (summary) clearInterval(timer)
-  }, 2)
-  instance.createHeapSnapshot("mine").then(() => console.log(JSON.stringify({ file: file ?? since(), summary: summary ?? since(), dump: since() })))`;
+  setTimeout(dump, ${SWEEPING_MS})
+  function dump() {
+    const start = performance.now()
+    const since = () => Math.round(performance.now() - start)
+    let file, summary
+    const timer = setInterval(() => {
+      try {
+        const { heap } = JSON.parse(readFileSync("mine.summary.json", "utf8"))
+        file ??= since()
+        if (heap) summary ??= since()
+      } catch {} // It is not there yet.
+      if (summary) clearInterval(timer)
+    }, 2)
+    instance.createHeapSnapshot("mine").then(() =>
+      console.log(JSON.stringify({ file: file ?? since(), summary: summary ?? since(), dump: since() })))
+  }`;
 
 async function measure(line) {
   const directory = mkdtempSync(join(os.tmpdir(), "node-oom-heapdump-"));
