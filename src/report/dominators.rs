@@ -8,7 +8,7 @@
 
 use super::bits::Bits;
 use super::retaining::RetainingEdges;
-use crate::snapshot::reader::{EdgeIndex, Graph, NodeIndex, Sizes, in_huge_pages, with_room};
+use crate::snapshot::reader::{EdgeIndex, Graph, NodeIndex, Sizes};
 use std::ops::Range;
 
 /// No vertex: the node is not reached.
@@ -37,7 +37,7 @@ impl Dominators {
         let immediate = immediate_dominators(parents, &retainers);
         drop(retainers);
 
-        let mut dominators = in_huge_pages(vec![Graph::ROOT; graph.node_count()]);
+        let mut dominators = vec![Graph::ROOT; graph.node_count()];
         for (&node, &dominator) in vertices.iter().zip(&immediate) {
             dominators[node as usize] = vertices[dominator as usize];
         }
@@ -82,7 +82,7 @@ impl Retainers {
         for first in &mut first {
             count += std::mem::replace(first, count);
         }
-        let mut retainers = in_huge_pages(vec![0; count as usize]);
+        let mut retainers = vec![0; count as usize];
         for (retainer, &node) in (0..).zip(&search.vertices) {
             for edge in graph.edges(node).filter(|&edge| retaining.contains(edge)) {
                 let retained = search.numbers[graph.target(edge) as usize] as usize;
@@ -120,12 +120,11 @@ impl Search {
     /// Searches from the root, then from the nodes that nothing retains, as if the root did.
     fn run(graph: &Graph, retaining: &RetainingEdges) -> Search {
         let mut search = Search {
-            numbers: with_room(graph.node_count()),
-            vertices: with_room(graph.node_count()),
-            parents: with_room(graph.node_count()),
-            other_retainers: in_huge_pages(vec![0; graph.node_count() + 1]),
+            numbers: vec![NONE; graph.node_count()],
+            vertices: Vec::with_capacity(graph.node_count()),
+            parents: Vec::with_capacity(graph.node_count()),
+            other_retainers: vec![0; graph.node_count() + 1],
         };
-        search.numbers.resize(graph.node_count(), NONE);
         search.visit_from(graph, retaining, Graph::ROOT);
         let retained = search.retained_unreached(graph, retaining);
         for node in graph.nodes() {
@@ -198,7 +197,7 @@ struct Open {
 /// For each vertex its immediate dominator. Vertex 0 is the root.
 fn immediate_dominators(parents: Vec<u32>, retainers: &Retainers) -> Vec<u32> {
     let mut forest = Forest::of(&parents);
-    let mut semidominators = in_huge_pages(vec![0u32; parents.len()]);
+    let mut semidominators = vec![0u32; parents.len()];
     for vertex in (1..parents.len() as u32).rev() {
         let mut semidominator = parents[vertex as usize];
         for &retainer in retainers.of_vertex(vertex) {
@@ -242,10 +241,8 @@ impl Forest {
             ancestor,
             least: NONE,
         };
-        let mut vertices = with_room(parents.len());
-        vertices.extend(parents.iter().map(not_done));
         Forest {
-            vertices,
+            vertices: parents.iter().map(not_done).collect(),
             path: Vec::new(),
         }
     }

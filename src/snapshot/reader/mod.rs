@@ -9,7 +9,6 @@ mod block;
 mod error;
 mod graph;
 mod header;
-mod huge_pages;
 mod input;
 mod masks;
 mod numbers;
@@ -24,7 +23,6 @@ mod tests;
 
 pub use error::{Fault, Found, ReadError, Section};
 pub use graph::{EdgeIndex, EdgeName, Graph, Location, NodeIndex};
-pub use huge_pages::{in_huge_pages, with_room};
 pub use sizes::Sizes;
 pub use strings::Strings;
 

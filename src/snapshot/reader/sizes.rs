@@ -1,7 +1,6 @@
 //! A column of sizes: 32 bits each, with the few that need more beside it.
 
 use super::graph::NodeIndex;
-use super::huge_pages::with_room;
 use rustc_hash::FxHashMap;
 
 /// Sizes of nodes, in bytes.
@@ -21,9 +20,9 @@ impl Sizes {
         }
     }
 
-    pub(super) fn with_room(count: usize) -> Sizes {
+    pub(super) fn with_capacity(count: usize) -> Sizes {
         Sizes {
-            small: with_room(count),
+            small: Vec::with_capacity(count),
             large: FxHashMap::default(),
         }
     }

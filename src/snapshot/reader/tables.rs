@@ -5,7 +5,6 @@ use super::block::Block;
 use super::error::{Fault, Section};
 use super::graph::{Edges, Location, Locations, NodeIndex, Nodes};
 use super::header::{EdgeColumns, Header, LocationColumns, MOST_BYTES, NodeColumns};
-use super::huge_pages::with_room;
 use super::sizes::Sizes;
 use crate::snapshot::EdgeType;
 use rustc_hash::FxHashMap;
@@ -55,11 +54,11 @@ impl NodeTable {
     /// An empty table with room for so many nodes.
     pub fn new(header: &Header, capacity: usize) -> NodeTable {
         let nodes = Nodes {
-            types: with_room(capacity),
-            names: with_room(capacity),
-            ids: with_room(capacity),
-            self_sizes: Sizes::with_room(capacity),
-            first_edges: with_room(capacity + 1),
+            types: Vec::with_capacity(capacity),
+            names: Vec::with_capacity(capacity),
+            ids: Vec::with_capacity(capacity),
+            self_sizes: Sizes::with_capacity(capacity),
+            first_edges: Vec::with_capacity(capacity + 1),
         };
         NodeTable {
             columns: header.nodes.clone(),
@@ -157,9 +156,9 @@ impl EdgeTable {
     /// An empty table with room for so many edges between so many nodes.
     pub fn new(header: &Header, node_count: u64, capacity: usize) -> EdgeTable {
         let edges = Edges {
-            types: with_room(capacity),
-            names: with_room(capacity),
-            targets: with_room(capacity),
+            types: Vec::with_capacity(capacity),
+            names: Vec::with_capacity(capacity),
+            targets: Vec::with_capacity(capacity),
         };
         EdgeTable {
             columns: header.edges.clone(),
