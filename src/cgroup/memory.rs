@@ -15,7 +15,8 @@ pub struct MemoryGroups {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryUse {
     /// What the kernel cannot take back at once: all that is charged to the group but file pages that nobody uses. The measure
-    /// by which kubelet evicts (`usage - inactive_file`).
+    /// by which kubelet evicts (`usage - inactive_file`), unless more than that is being written to a disk: such pages count as
+    /// active when the kernel has met them in its search for memory (`shrink_folio_list`, mm/vmscan.c), and are free in an instant.
     pub working_set: u64,
     /// `memory.limit_in_bytes` in version 1, the smaller one of `memory.max` and `memory.high` in version 2: above `high` the
     /// kernel does not kill, but slows the group down until it hardly moves.
@@ -91,13 +92,13 @@ fn collect_processes(folder: &Path, processes: &mut BTreeSet<u32>) {
 }
 
 fn use_of(group: &Group, share: f64) -> Option<MemoryUse> {
-    let (limit, charged, inactive_file) = match group.version {
+    let (limit, charged, names) = match group.version {
         Version::One => (
             group
                 .number("memory.limit_in_bytes")
                 .filter(|limit| *limit < NO_LIMIT_IN_VERSION_1)?,
             group.number::<u64>("memory.usage_in_bytes")?,
-            "total_inactive_file",
+            ["total_inactive_file", "total_writeback"],
         ),
         Version::Two => (
             ["memory.max", "memory.high"]
@@ -105,11 +106,13 @@ fn use_of(group: &Group, share: f64) -> Option<MemoryUse> {
                 .filter_map(|file| group.number(file))
                 .min()?,
             group.number::<u64>("memory.current")?,
-            "inactive_file",
+            ["inactive_file", "file_writeback"],
         ),
     };
     let reclaimable = if charged as f64 > limit as f64 * share {
-        statistic(&group.read("memory.stat")?, inactive_file).unwrap_or(0)
+        let statistics = group.read("memory.stat")?;
+        let values = names.map(|name| statistic(&statistics, name));
+        values.into_iter().flatten().max().unwrap_or(0)
     } else {
         0
     };
@@ -166,7 +169,24 @@ mod tests {
                 ("sys/fs/cgroup/memory/memory.usage_in_bytes", "700\n"),
                 (
                     "sys/fs/cgroup/memory/memory.stat",
-                    "inactive_file 10\ntotal_inactive_file 150\n",
+                    "inactive_file 10\nwriteback 700\ntotal_inactive_file 150\ntotal_writeback 90\n",
+                ),
+            ],
+        );
+        assert_eq!(tightest(&tree).unwrap().working_set, 550);
+    }
+
+    #[test]
+    fn file_pages_that_are_being_written_count_as_free_also_where_they_are_active() {
+        let tree = Tree::new(
+            "memory-writeback",
+            &[
+                ("proc/self/cgroup", "0::/\n"),
+                ("sys/fs/cgroup/memory.max", "1000\n"),
+                ("sys/fs/cgroup/memory.current", "700\n"),
+                (
+                    "sys/fs/cgroup/memory.stat",
+                    "inactive_file 20\nactive_file 180\nfile_writeback 150\n",
                 ),
             ],
         );
