@@ -9,7 +9,7 @@ mod cpu;
 mod machine;
 mod memory;
 #[cfg(test)]
-mod tree;
+pub mod tree;
 
 use std::fs;
 use std::path::{Path, PathBuf};

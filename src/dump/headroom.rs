@@ -1,7 +1,7 @@
 //! The helper gives up before it, or the dump, is what uses up the memory of the control group.
 
-use std::cell::Cell;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::kin::is_kin;
@@ -20,8 +20,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 pub struct Headroom {
     groups: MemoryGroups,
     /// `None` until it is known what is dumped and why.
-    reserve: Cell<Option<Reserve>>,
-    next: Cell<Instant>,
+    reserve: Mutex<Option<Reserve>>,
+    next: Mutex<Instant>,
 }
 
 /// How the tightest control group stands, and what a dump must leave of it.
@@ -50,10 +50,15 @@ impl Room {
 impl Headroom {
     /// The headroom of this process, which is that of the dumped one: the helper is its child.
     pub fn of_this_process() -> Headroom {
+        Headroom::below(Path::new(SYSTEM_ROOT))
+    }
+
+    /// The same below `root`, which is [`SYSTEM_ROOT`] but in tests.
+    pub(super) fn below(root: &Path) -> Headroom {
         Headroom {
-            groups: MemoryGroups::of_this_process(Path::new(SYSTEM_ROOT)),
-            reserve: Cell::default(),
-            next: Cell::new(Instant::now()),
+            groups: MemoryGroups::of_this_process(root),
+            reserve: Mutex::default(),
+            next: Mutex::new(Instant::now()),
         }
     }
 
@@ -67,13 +72,13 @@ impl Headroom {
         };
         let kills_others = self.groups.die_together() && !is_alone();
         let reserve = Reserve::of_dump(reason, kills_others);
-        self.reserve.set(Some(reserve));
-        self.next.set(Instant::now());
+        *lock(&self.reserve) = Some(reserve);
+        *lock(&self.next) = Instant::now();
     }
 
     /// How the tightest group stands, if any has a limit, and if it is known how much must be left.
     pub fn now(&self) -> Option<Room> {
-        let reserve = self.reserve.get()?;
+        let reserve = (*lock(&self.reserve))?;
         let group = self.groups.tightest()?;
         let reserve = reserve.bytes(group.limit);
         Some(Room { group, reserve })
@@ -89,7 +94,7 @@ impl Headroom {
         }
         let room = self.now();
         let pause = room.map_or(PAUSES.1, |room| room.next_look());
-        self.next.set(Instant::now() + pause);
+        *lock(&self.next) = Instant::now() + pause;
         match room {
             Some(room) if !room.has_room_for(0) => Err(NoRoom::Memory(room)),
             _ => Ok(()),
@@ -98,8 +103,12 @@ impl Headroom {
 
     /// How long nobody needs to look.
     pub fn until_next_look(&self) -> Duration {
-        self.next.get().saturating_duration_since(Instant::now())
+        lock(&self.next).saturating_duration_since(Instant::now())
     }
+}
+
+fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

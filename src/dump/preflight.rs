@@ -9,7 +9,7 @@ use crate::message::megabytes;
 use crate::summary::{DumpMetadata, HeapSummary};
 
 /// There is too little room for a snapshot.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum NoRoom {
     /// The disk would be full.
     #[error(

@@ -2,7 +2,7 @@
 //! program that is run. A stage that fails never takes away what those before it have written.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::headroom::Headroom;
@@ -22,7 +22,7 @@ pub struct Dump<'a> {
     options: &'a FileOptions,
     began: Instant,
     place: Place,
-    headroom: Rc<Headroom>,
+    headroom: Arc<Headroom>,
     content: Summary,
     summary: Option<SummaryFile>,
     /// Whether people have heard that the summary cannot be written.
@@ -48,7 +48,7 @@ impl<'a> Dump<'a> {
             options,
             began: Instant::now(),
             place: Place::of(file, encoding)?.witnessed_by(witness),
-            headroom: Rc::new(Headroom::of_this_process()),
+            headroom: Arc::new(Headroom::of_this_process()),
             content: Summary {
                 program: options.program.clone(),
                 dump: DumpMetadata::default(),
@@ -65,8 +65,8 @@ impl<'a> Dump<'a> {
     }
 
     /// What watches over the memory of the control group.
-    pub fn headroom(&self) -> Rc<Headroom> {
-        Rc::clone(&self.headroom)
+    pub fn headroom(&self) -> Arc<Headroom> {
+        Arc::clone(&self.headroom)
     }
 
     /// Takes note of who is dumped and why.
@@ -325,6 +325,7 @@ mod tests {
     use crate::dump::folder::tests::TestFolder;
     use std::cell::RefCell;
     use std::fs;
+    use std::rc::Rc;
 
     #[test]
     fn when_the_snapshot_gets_its_name_the_summary_that_says_so_lies_beside_it() {
