@@ -11,6 +11,7 @@ mod image;
 mod lent_chunks;
 #[cfg(feature = "oracle")]
 pub mod oracle;
+mod room;
 mod shared_slots;
 mod stack;
 mod trim;
@@ -172,7 +173,7 @@ impl HeapReader {
     /// that of a copy-on-write child beside an application that goes on, `None` where that waits.
     ///
     /// # Errors
-    /// When the system allows no clone; `output` has then been told.
+    /// When the system allows no clone, or too little memory is left for copies; `output` has then been told.
     pub fn read_frozen(
         &self,
         way: Way,
@@ -183,6 +184,12 @@ impl HeapReader {
     ) -> Result<Reading, FreezeError> {
         // A helper that is gone reads none of the following either, and is reported where it is waited for.
         let _ = FrameWriter::new(&output).metadata(metadata);
+        if priority.is_some()
+            && let Err(error) = room::for_copies()
+        {
+            tell_helper(&output, &error.to_string());
+            return Err(error);
+        }
         let terms = Terms {
             output: output.as_fd(),
             deadline,
