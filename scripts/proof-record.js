@@ -1,6 +1,7 @@
 "use strict";
 
 // What `npm run proof` has proved so far, kept in .cache/ so that an interrupted proof goes on where it was.
+const { execFileSync } = require("node:child_process");
 const { createHash } = require("node:crypto");
 const fs = require("node:fs");
 const path = require("node:path");
@@ -16,7 +17,11 @@ function build() {
   return hash.digest("hex").slice(0, 12);
 }
 
-/** The proofs: `{ <method>: { build, runs: { <cell>: [run, …] } } }`, and under `cgroup` that of control groups. */
+/** Names the state of the sources, for people. */
+const commit = () =>
+  execFileSync("git", ["describe", "--always", "--dirty"], { cwd: __dirname, encoding: "utf8" }).trim();
+
+/** The proofs: `{ <method>: { build, runs: { <cell>: [run, …] } } }`, and under `cgroup` those of control groups, by size. */
 const readRecord = () => (fs.existsSync(record) ? JSON.parse(fs.readFileSync(record, "utf8")) : {});
 
 function writeRecord(proofs) {
@@ -53,4 +58,4 @@ function choose(only, lists) {
   return Object.fromEntries(Object.entries(lists).map(([name, all]) => [name, chosen(all)]));
 }
 
-module.exports = { build, readRecord, writeRecord, inTurns, count, choose };
+module.exports = { build, commit, readRecord, writeRecord, inTurns, count, choose };

@@ -37,6 +37,7 @@ pub mod random;
 #[cfg(feature = "helper")]
 pub mod report;
 pub mod request;
+pub mod reserve;
 #[cfg(all(feature = "addon", unix))]
 pub mod signal_request;
 pub mod snapshot;

@@ -178,32 +178,14 @@ mod tests {
 
     #[test]
     fn file_pages_that_are_being_written_count_as_free_also_where_they_are_active() {
-        let tree = Tree::new(
-            "memory-writeback",
-            &[
-                ("proc/self/cgroup", "0::/\n"),
-                ("sys/fs/cgroup/memory.max", "1000\n"),
-                ("sys/fs/cgroup/memory.current", "700\n"),
-                (
-                    "sys/fs/cgroup/memory.stat",
-                    "inactive_file 20\nactive_file 180\nfile_writeback 150\n",
-                ),
-            ],
-        );
+        let statistics = "inactive_file 20\nactive_file 180\nfile_writeback 150\n";
+        let tree = Tree::of_memory_group("memory-writeback", 1000, 700, statistics);
         assert_eq!(tightest(&tree).unwrap().working_set, 550);
     }
 
     #[test]
     fn what_is_charged_counts_as_used_up_to_the_share_that_is_asked_for() {
-        let tree = Tree::new(
-            "memory-share",
-            &[
-                ("proc/self/cgroup", "0::/\n"),
-                ("sys/fs/cgroup/memory.max", "1000\n"),
-                ("sys/fs/cgroup/memory.current", "700\n"),
-                ("sys/fs/cgroup/memory.stat", "inactive_file 150\n"),
-            ],
-        );
+        let tree = Tree::of_memory_group("memory-share", 1000, 700, "inactive_file 150\n");
         let groups = MemoryGroups::of_this_process(&tree.0);
         let used_above = |share| groups.tightest_above(share).unwrap().working_set;
         assert_eq!((used_above(0.7), used_above(0.69)), (700, 550));

@@ -18,6 +18,19 @@ impl Tree {
         }
         tree
     }
+
+    /// One group of version 2 with this limit, charge and `memory.stat`.
+    pub fn of_memory_group(name: &str, limit: u64, charged: u64, statistics: &str) -> Tree {
+        Tree::new(
+            name,
+            &[
+                ("proc/self/cgroup", "0::/\n"),
+                ("sys/fs/cgroup/memory.max", &format!("{limit}\n")),
+                ("sys/fs/cgroup/memory.current", &format!("{charged}\n")),
+                ("sys/fs/cgroup/memory.stat", statistics),
+            ],
+        )
+    }
 }
 
 impl Drop for Tree {

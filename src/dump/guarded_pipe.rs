@@ -6,15 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use super::headroom::Headroom;
+use super::headroom::{Headroom, SHORTEST_PAUSE};
 use super::preflight::NoRoom;
 use super::relay::{Piece, Relay};
 
 /// How much is copied at once where nothing is relayed: it stays in the processor's cache.
 const COPIED_BYTES: usize = 64 << 10;
-
-/// How long the thread waits at least before it looks again.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// Standard input. It is given up, with [`NoRoom`] inside of the error, when the memory of the control group is nearly used up.
 pub struct GuardedPipe {
@@ -166,15 +163,7 @@ mod tests {
 
     #[test]
     fn a_pipe_is_given_up_while_nobody_reads_it() {
-        let group = Tree::new(
-            "guarded-pipe",
-            &[
-                ("proc/self/cgroup", "0::/\n"),
-                ("sys/fs/cgroup/memory.max", "100000000\n"),
-                ("sys/fs/cgroup/memory.current", "99000000\n"),
-                ("sys/fs/cgroup/memory.stat", "inactive_file 0\n"),
-            ],
-        );
+        let group = Tree::of_memory_group("guarded-pipe", 100_000_000, 99_000_000, "");
         let headroom = Arc::new(Headroom::below(&group.0));
         let (reader, writer) = io::pipe().unwrap();
         let mut pipe = GuardedPipe::of(OwnedFd::from(reader).into(), Arc::clone(&headroom));

@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 
 use super::kin::is_kin;
 use super::preflight::NoRoom;
-use super::reserve::Reserve;
 use crate::cgroup::{MemoryGroups, MemoryUse, SYSTEM_ROOT};
+use crate::reserve::Reserve;
 use crate::summary::Reason;
 
 /// How fast a group can fill, in bytes a millisecond: an application that writes to all of its memory has it copied at this rate.
 const FASTEST_GROWTH: u64 = 2 << 20;
 
-/// The shortest and the longest time between two looks, each of which costs some 50 microseconds a group.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
+/// The shortest time between two looks, each of which costs some 50 microseconds a group.
+pub(super) const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Watches what the control groups have left.
 pub struct Headroom {
@@ -42,8 +44,7 @@ impl Room {
     /// When the reserve may be touched at the earliest.
     fn next_look(&self) -> Duration {
         let spare = self.group.headroom().saturating_sub(self.reserve);
-        let (shortest, longest) = PAUSES;
-        Duration::from_millis(spare / FASTEST_GROWTH).clamp(shortest, longest)
+        Duration::from_millis(spare / FASTEST_GROWTH).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }
 }
 
@@ -93,7 +94,7 @@ impl Headroom {
             return Ok(());
         }
         let room = self.now();
-        let pause = room.map_or(PAUSES.1, |room| room.next_look());
+        let pause = room.map_or(LONGEST_PAUSE, |room| room.next_look());
         *lock(&self.next) = Instant::now() + pause;
         match room {
             Some(room) if !room.has_room_for(0) => Err(NoRoom::Memory(room)),

@@ -15,7 +15,6 @@ mod name;
 mod place;
 mod preflight;
 mod relay;
-mod reserve;
 mod rotation;
 mod sink;
 mod stages;

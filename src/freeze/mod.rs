@@ -29,8 +29,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::message::megabytes;
-
 pub use arena::Allocator;
 pub use child::Child;
 use child::{Birth, live};
@@ -88,16 +86,6 @@ pub enum FreezeError {
     /// There can be one frozen child in a process.
     #[error("another dump of this process is still being made; try again when it has ended")]
     Busy,
-    /// What the application writes while it is copied would be the last that its control group takes.
-    #[error(
-        "{} MB of memory are left in the control group, too little for what the application writes while it is copied; raise \
-         the limit",
-        megabytes(*headroom)
-    )]
-    NoRoom {
-        /// Bytes that are left.
-        headroom: u64,
-    },
     /// Everything here was only ever proven on Linux x64.
     #[error("a frozen image of a process can be had on Linux x64 only; use the inspector here")]
     Unsupported,

@@ -11,6 +11,8 @@ use super::map_cache::MapCache;
 use super::memory::Address;
 use super::names::Names;
 use super::object::Object;
+use super::pages::Page;
+use super::self_size::self_size;
 use super::tally::Instances;
 use crate::snapshot::NodeType;
 use crate::summary::{CONSTRUCTORS, ConstructorUse};
@@ -52,15 +54,15 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// Counts `object`, whose node takes `bytes`.
+    /// Counts `object`, which lies in `page`.
     #[inline]
     pub fn count<'m>(
         &mut self,
         graph: &Graph<'m>,
         describer: &mut Describer,
         names: &mut Names,
+        page: &Page,
         object: &Object<'m>,
-        bytes: u64,
     ) {
         let map = object.shape.map;
         let row = match self.row_of_map.get(map) {
@@ -73,7 +75,7 @@ impl Histogram {
                 row
             }
         };
-        self.add(row, 1, bytes);
+        self.add(row, 1, self_size(graph.layout(), page, object));
     }
 
     /// Counts all instances of a map, if one of them tells what all are called; whether it does.

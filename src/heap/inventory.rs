@@ -8,7 +8,6 @@ use super::histogram::Histogram;
 use super::memory::Address;
 use super::names::Names;
 use super::object::Object;
-use super::self_size::self_size;
 use super::tally::Tally;
 
 /// Memory of an array buffer.
@@ -97,8 +96,7 @@ fn of_tally(
     for &address in &tally.one_by_one {
         let page = graph.pages.page(graph.pages.find(address)?);
         let object = graph.object_on(page, address)?;
-        let bytes = self_size(graph.layout(), page, &object);
-        histogram.count(graph, describer, names, &object, bytes);
+        histogram.count(graph, describer, names, page, &object);
     }
     Some(histogram)
 }
@@ -108,8 +106,7 @@ fn of_walk(graph: &Graph, names: &mut Names, describer: &mut Describer) -> Histo
     for page in graph.pages.iter() {
         for address in page.marked() {
             if let Some(object) = graph.object_on(page, address) {
-                let bytes = self_size(graph.layout(), page, &object);
-                histogram.count(graph, describer, names, &object, bytes);
+                histogram.count(graph, describer, names, page, &object);
             }
         }
     }

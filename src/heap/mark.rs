@@ -43,7 +43,7 @@ pub struct Marker<'a, 'm> {
     native_contexts: Vec<Address>,
     array_buffers: Vec<Address>,
     counting: Counting,
-    visited_any: bool,
+    met_any: bool,
     skipped: u64,
     foreign: u64,
 }
@@ -88,7 +88,7 @@ impl<'a, 'm> Marker<'a, 'm> {
             native_contexts: Vec::new(),
             array_buffers: Vec::new(),
             counting: Counting::default(),
-            visited_any: false,
+            met_any: false,
             skipped: 0,
             foreign: 0,
         }
@@ -140,12 +140,12 @@ impl<'a, 'm> Marker<'a, 'm> {
     /// Marks everything that can be reached from what is marked.
     pub fn mark_reachable(&mut self) {
         loop {
-            // A value that is no object loses its mark again, so only a visit is progress.
-            self.visited_any = false;
+            // A value that is no object loses its mark again, so only an object is progress.
+            self.met_any = false;
             self.mark_strongly_reachable();
             self.mark_ephemeron_values();
             self.mark_strongly_reachable();
-            if !self.visited_any {
+            if !self.met_any {
                 break;
             }
         }
@@ -219,7 +219,6 @@ impl<'a, 'm> Marker<'a, 'm> {
         for address in marked {
             let view = self.pages.page(page).view(address).unwrap_or(View::EMPTY);
             if let Some(object) = self.check(page, address, view) {
-                self.visited_any = true;
                 self.visit_slots(&object);
             }
             self.drain_stack();
@@ -250,7 +249,6 @@ impl<'a, 'm> Marker<'a, 'm> {
             self.oldest = (self.oldest + 1) % PREFETCHED;
             self.prefetched_count -= 1;
             if let Some(object) = self.check(page, address, view) {
-                self.visited_any = true;
                 self.meet(page, &object);
                 self.visit_slots(&object);
             }
@@ -274,6 +272,7 @@ impl<'a, 'm> Marker<'a, 'm> {
     fn meet(&mut self, page: PageIndex, object: &Object<'m>) {
         let bytes = self_size(self.decoder.layout, self.pages.page(page), object);
         self.counting.count(object, bytes);
+        self.met_any = true;
         match object.kind() {
             Kind::EphemeronHashTable => self.ephemeron_tables.push(object.address),
             Kind::NativeContext => self.native_contexts.push(object.address),

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{DEADLINE, HeapReader, Reading, pipe};
-use crate::freeze::{self, Child, FreezeError, Frozen, Priority, Terms, Way};
+use super::{DEADLINE, HeapReader, NativeError, Reading, pipe};
+use crate::freeze::{self, Child, Frozen, Priority, Terms, Way};
 use crate::monitor::Helper;
 use crate::summary::DumpMetadata;
 
@@ -104,7 +104,7 @@ fn time_freeze(reader: &HeapReader) -> Result<Duration, String> {
     frozen.map(|_| held).map_err(|error| error.to_string())
 }
 
-fn freeze_beside(reader: &HeapReader, output: PipeWriter) -> Result<Reading, FreezeError> {
+fn freeze_beside(reader: &HeapReader, output: PipeWriter) -> Result<Reading, NativeError> {
     let priority = Some(Priority::Idle);
     let metadata = DumpMetadata::default();
     reader.read_frozen(Way::CopyOnWrite, priority, output, &metadata, DEADLINE)

@@ -11,7 +11,7 @@ mod image;
 mod lent_chunks;
 #[cfg(feature = "oracle")]
 pub mod oracle;
-mod room;
+pub mod room;
 mod shared_slots;
 mod stack;
 mod trim;
@@ -90,6 +90,9 @@ pub enum NativeError {
     /// There is no frozen image.
     #[error("no heap snapshot: {0}")]
     Freeze(#[from] FreezeError),
+    /// There is no memory for one.
+    #[error("no heap snapshot: {0}")]
+    Room(#[from] room::NoRoomForCopies),
     /// There are no descriptors left.
     #[error("no heap snapshot: no pipe can be made ({0}); raise the limit of open files")]
     Pipe(#[source] io::Error),
@@ -181,14 +184,14 @@ impl HeapReader {
         output: PipeWriter,
         metadata: &DumpMetadata,
         deadline: Duration,
-    ) -> Result<Reading, FreezeError> {
+    ) -> Result<Reading, NativeError> {
         // A helper that is gone reads none of the following either, and is reported where it is waited for.
         let _ = FrameWriter::new(&output).metadata(metadata);
         if priority.is_some()
-            && let Err(error) = room::for_copies()
+            && let Err(error) = room::for_copies(metadata)
         {
             tell_helper(&output, &error.to_string());
-            return Err(error);
+            return Err(error.into());
         }
         let terms = Terms {
             output: output.as_fd(),
@@ -206,7 +209,7 @@ impl HeapReader {
             Ok(frozen) => Ok(Reading { frozen, output }),
             Err(error) => {
                 tell_helper(&output, &error.to_string());
-                Err(error)
+                Err(error.into())
             }
         }
     }

@@ -1,53 +1,59 @@
 //! Whether there is memory for what an application writes while it is copied. Its control group may be filled within the few
 //! milliseconds that a helper needs to look for the first time, and then the kernel would end the copy.
 
-use std::path::Path;
+use crate::message::megabytes;
+use crate::reserve::Reserve;
+use crate::summary::DumpMetadata;
 
-use crate::cgroup::{MemoryGroups, SYSTEM_ROOT};
-use crate::freeze::FreezeError;
-
-/// With less than this the helper gives up at its first look (`dump/reserve.rs`).
-const LEAST_HEADROOM: u64 = 16 << 20;
-
-/// Looks at the control groups of this process. Costs some 100 microseconds.
-///
-/// # Errors
-/// [`FreezeError::NoRoom`].
-pub fn for_copies() -> Result<(), FreezeError> {
-    below(Path::new(SYSTEM_ROOT))
+/// A copy would take the last that the control group has, and its helper would end it at the first look.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "{} MB of memory are left in the control group, too little for what the application writes while it is copied; raise the \
+     limit",
+    megabytes(*headroom)
+)]
+pub struct NoRoomForCopies {
+    headroom: u64,
 }
 
-fn below(root: &Path) -> Result<(), FreezeError> {
-    let tightest = MemoryGroups::of_this_process(root).tightest();
-    match tightest.map(|usage| usage.headroom()) {
-        Some(headroom) if headroom < LEAST_HEADROOM => Err(FreezeError::NoRoom { headroom }),
-        _ => Ok(()),
+/// Goes by what was just gathered for the dump.
+///
+/// # Errors
+/// [`NoRoomForCopies`].
+pub fn for_copies(metadata: &DumpMetadata) -> Result<(), NoRoomForCopies> {
+    let (Some(used), Some(limit)) = (metadata.cgroup_current, metadata.cgroup_limit) else {
+        return Ok(());
+    };
+    let headroom = limit.saturating_sub(used);
+    if headroom < Reserve::of_dump(metadata.reason, false).bytes(limit) {
+        return Err(NoRoomForCopies { headroom });
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cgroup::tree::Tree;
+
+    const MB: u64 = 1 << 20;
 
     #[test]
-    fn an_application_is_not_copied_into_the_last_16_mb_of_its_control_group() {
-        for (used, headroom) in [(84 << 20, None), (85 << 20, Some(15 << 20))] {
-            let used = format!("{used}\n");
-            let group = Tree::new(
-                "room",
-                &[
-                    ("proc/self/cgroup", "0::/\n"),
-                    ("sys/fs/cgroup/memory.max", "104857600\n"),
-                    ("sys/fs/cgroup/memory.current", &used),
-                    ("sys/fs/cgroup/memory.stat", "inactive_file 0\n"),
-                ],
-            );
-            let refused = match below(&group.0) {
-                Err(FreezeError::NoRoom { headroom }) => Some(headroom),
-                _ => None,
+    fn an_application_is_not_copied_into_what_its_helper_must_leave_of_the_control_group() {
+        for (used, refused) in [
+            (84 * MB, Ok(())),
+            (85 * MB, Err(NoRoomForCopies { headroom: 15 * MB })),
+        ] {
+            let metadata = DumpMetadata {
+                cgroup_current: Some(used),
+                cgroup_limit: Some(100 * MB),
+                ..DumpMetadata::default()
             };
-            assert_eq!(refused, headroom);
+            assert_eq!(for_copies(&metadata), refused);
         }
+    }
+
+    #[test]
+    fn without_a_limit_there_is_room() {
+        assert_eq!(for_copies(&DumpMetadata::default()), Ok(()));
     }
 }

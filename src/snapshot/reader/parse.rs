@@ -449,7 +449,7 @@ impl Parser {
 
     /// How many rows to make room for: not more than the text that is known of has room for.
     fn capacity(&self, claimed: u64, width: usize) -> usize {
-        let most = self.input.known_length() / (2 * width.max(1) as u64);
+        let most = self.input.known_length() / least_length(1, width.max(1));
         usize::try_from(claimed.min(most)).unwrap_or_default()
     }
 
