@@ -8,6 +8,7 @@ const path = require("node:path");
 const { cache } = require("../__test__/support/node-versions");
 const { BUILT_HERE } = require("../lib/native");
 
+const root = path.join(__dirname, "..");
 const record = path.join(cache, "proof.json");
 
 /** Names the build of the package that is proved. */
@@ -17,9 +18,16 @@ function build() {
   return hash.digest("hex").slice(0, 12);
 }
 
-/** Names the state of the sources, for people. */
-const commit = () =>
-  execFileSync("git", ["describe", "--always", "--dirty"], { cwd: __dirname, encoding: "utf8" }).trim();
+/** What the package is made of. */
+const sources = ["--", "src", "build.rs", "Cargo.toml", "Cargo.lock", "lib", "index.js", "register.js"];
+
+const git = (...args) => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
+
+/** Names the state of the sources, for people: the last commit that changed them, and whether there is more. */
+function commit() {
+  const isChanged = git("status", "--porcelain", ...sources) !== "";
+  return `${git("log", "-1", "--format=%h", ...sources)}${isChanged ? " and changes" : ""}`;
+}
 
 /** The proofs: `{ <method>: { build, runs: { <cell>: [run, …] } } }`, and under `cgroup` those of control groups, by size. */
 const readRecord = () => (fs.existsSync(record) ? JSON.parse(fs.readFileSync(record, "utf8")) : {});

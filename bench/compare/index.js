@@ -4,9 +4,9 @@
 //
 // Measures this package beside every other way to a heap snapshot and writes bench/RESULTS.md with its plots, and the table of
 // the README. `--quick`: the most telling cells on Node 24, for five minutes, into .cache/compare/quick. `--only` takes tables
-// (1 to 6), Node majors, sizes, shapes, contenders: "1,24,mix". `--resume` keeps what was measured before. `--minutes` ends the
-// run in time; what was not measured is listed. `--jobs`: how many cells of tables 1 and 2 at a time. `--write` only writes
-// the page, the plots and the table of what is there.
+// (1 to 6), Node majors, sizes, shapes, contenders: "1,24,mix". `--resume` keeps what was measured before, in bench/record.
+// `--minutes` ends the run in time; what was not measured is listed. `--jobs`: how many cells of tables 1 and 2 at a time.
+// `--write` only writes the page, the plots and the table of what is there.
 
 const { join } = require("node:path");
 const { parseArgs } = require("node:util");
@@ -55,8 +55,9 @@ const scope = options.quick ? { ...QUICK, isQuick: true } : whole;
 function missing(table, record) {
   const cells = table.cells(scope).filter(isWanted);
   const turns = cells.map((cell) => table.turns(scope, cell));
+  const finished = record.finished(table);
   return Array.from({ length: Math.max(0, ...turns) }, (_, turn) =>
-    cells.filter((cell, index) => turn < turns[index] && record.runs(table, cell).length <= turn),
+    cells.filter((cell, index) => turn < turns[index] && finished(cell) <= turn),
   )
     .flat()
     .map((cell) => ({ table, cell }));
@@ -97,13 +98,13 @@ async function measure(work, record, packages) {
 
 async function main() {
   const packages = install(scope.majors);
-  const record = new Record(options.quick ? "quick" : "cells");
+  const folder = options.quick ? join(FOLDER, "quick") : join(__dirname, "..");
+  const record = new Record(join(folder, "record"));
   if (!options.write) {
     buildReader();
-    if (!options.resume) for (const table of chosenTables()) record.forget(table);
+    if (!options.resume) for (const table of chosenTables()) record.forget(table, isWanted);
     await measure(interleave(chosenTables().map((table) => missing(table, record))), record, packages);
   }
-  const folder = options.quick ? join(FOLDER, "quick") : join(__dirname, "..");
   console.log(`The results: ${writePage(record, { folder, scope, whole, packages })}`);
   if (!options.quick) console.log(`The table of the README: ${writeReadme(record)}`);
 }

@@ -8,6 +8,7 @@ const { join } = require("node:path");
 const { executable, node } = require("../../__test__/support/node-versions");
 const { hasGroups } = require("./accounting");
 const { plot } = require("./plot");
+const { commitsOf } = require("./record");
 const tables = require("./tables");
 
 function head({ scope, packages }) {
@@ -44,7 +45,8 @@ function howOften(table, measured, whole) {
   const loads = measured.flatMap(({ runs }) => runs.map(({ load }) => load)).filter(Number.isFinite);
   const notRun =
     absent.length > 0 ? ` ${absent.length} of ${wanted.length} cells were not run: ${summary(absent, wanted)}.` : "";
-  return `${measured.length} cells, each measured ${times} ${times === "1" ? "time" : "times"}.${notRun} ${loadText(loads)}`.trim();
+  const builds = `This package: build of commit ${commitsOf(measured).join(", ")}.`;
+  return `${measured.length} cells, each measured ${times} ${times === "1" ? "time" : "times"}.${notRun} ${builds} ${loadText(loads)}`.trim();
 }
 
 const words = {

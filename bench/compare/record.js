@@ -1,63 +1,82 @@
 "use strict";
 
-// The results as cells: what was measured once or several times under the same conditions. They are kept in .cache/ so that
-// an interrupted comparison goes on where it was, and so that parts of it can be repeated.
+// What was measured: a file of lines for each table, each line one run of one cell, the conditions of a measurement. The record
+// of the whole comparison is part of the repository, for it takes longer than one sitting: an interrupted comparison goes on
+// where it was, and parts of it can be repeated.
 
 const fs = require("node:fs");
 const { join } = require("node:path");
-const { build } = require("../../scripts/proof-record");
+const { build, commit } = require("../../scripts/proof-record");
 const { contenders } = require("./contenders");
-const { FOLDER } = require("./install");
 
 const nameOf = (cell) => Object.values(cell).join(" | ");
 
+/** Whose runs are turns of one comparison: all of who is compared under the same conditions. */
+const turnsOf = ({ contender, client, ...conditions }) => nameOf(conditions);
+
 class Record {
-  constructor(name) {
-    this.file = join(FOLDER, `${name}.json`);
-    this.read();
-    this.build = build();
+  constructor(folder) {
+    this.folder = folder;
+    this.origin = { build: build(), commit: commit() };
+    fs.mkdirSync(folder, { recursive: true });
   }
 
-  read() {
-    this.tables = fs.existsSync(this.file) ? JSON.parse(fs.readFileSync(this.file, "utf8")) : {};
+  file(table) {
+    return join(this.folder, `table-${table.name}.jsonl`);
   }
 
-  write() {
-    const part = `${this.file}.${process.pid}.part`;
-    fs.mkdirSync(FOLDER, { recursive: true });
-    fs.writeFileSync(part, JSON.stringify(this.tables, null, 1));
-    fs.renameSync(part, this.file);
+  lines(table) {
+    const file = this.file(table);
+    if (!fs.existsSync(file)) return [];
+    return fs.readFileSync(file, "utf8").split("\n").filter(Boolean).map(JSON.parse);
   }
 
-  forget(table) {
-    delete this.tables[table.name];
-    this.write();
+  /** Forgets the runs of the cells for which `isForgotten` holds. */
+  forget(table, isForgotten) {
+    const kept = this.lines(table).filter(({ cell }) => !isForgotten(cell));
+    const part = `${this.file(table)}.part`;
+    fs.writeFileSync(part, kept.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    fs.renameSync(part, this.file(table));
   }
 
   /**
-   * The runs of a cell, but what another build of this package has done: its own runs, and where time is measured those of
-   * the others too, for they were its turns.
+   * All cells of a table that have runs: `[{ cell, runs }, …]`. Where time is measured only those count that were made with the
+   * last build of this package under these conditions, for the others' runs were its turns.
    */
-  runs(table, cell) {
-    const runs = this.tables[table.name]?.[nameOf(cell)]?.runs ?? [];
-    const isOfOneBuild = table.isTimed || contenders[cell.contender]?.isOurs;
-    return isOfOneBuild ? runs.filter((run) => run.build === this.build) : runs;
-  }
-
-  /** All cells of a table that have runs: `[{ cell, runs }, …]`. */
   cells(table) {
-    return Object.values(this.tables[table.name] ?? {})
-      .map(({ cell }) => ({ cell, runs: this.runs(table, cell) }))
-      .filter(({ runs }) => runs.length > 0);
+    const lines = this.lines(table);
+    const last = new Map(lines.map(({ cell, run }) => [turnsOf(cell), run.build]));
+    const cells = new Map();
+    for (const { cell, run } of lines) {
+      if (table.isTimed && run.build !== last.get(turnsOf(cell))) continue;
+      const name = nameOf(cell);
+      if (!cells.has(name)) cells.set(name, { cell, runs: [] });
+      cells.get(name).runs.push(run);
+    }
+    return [...cells.values()];
   }
 
-  /** Keeps a run. Another comparison may have written meanwhile. */
+  /** How many runs of each cell need not be repeated, by the cell's name. */
+  finished(table) {
+    const lines = this.lines(table).filter(({ run }) => !table.isTimed || run.build === this.origin.build);
+    const counts = new Map();
+    for (const { cell } of lines) counts.set(nameOf(cell), (counts.get(nameOf(cell)) ?? 0) + 1);
+    return (cell) => counts.get(nameOf(cell)) ?? 0;
+  }
+
+  /** Keeps a run. Another comparison may keep one at the same time. */
   add(table, cell, run) {
-    this.read();
-    const runs = [...this.runs(table, cell), { ...run, build: this.build }];
-    (this.tables[table.name] ??= {})[nameOf(cell)] = { cell, runs };
-    this.write();
+    fs.appendFileSync(this.file(table), `${JSON.stringify({ cell, run: { ...run, ...this.origin } })}\n`);
   }
 }
 
-module.exports = { Record };
+/** The commits whose build of this package was measured, in the order of the runs. */
+const commitsOf = (measured) => [
+  ...new Set(
+    measured
+      .filter(({ cell }) => contenders[cell.contender]?.isOurs ?? true)
+      .flatMap(({ runs }) => runs.map(({ commit }) => commit)),
+  ),
+];
+
+module.exports = { Record, commitsOf };
