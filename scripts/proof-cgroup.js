@@ -3,7 +3,7 @@
 // `npm run proof -- --cgroup [--sizes 64,256,1024] [--runs 20] [--only 18,map,abrupt] [--jobs 2]`: programs die inside memory
 // control groups that leave little more than they would take without the module; written as a page for each size of heap,
 // proof/CGROUP-<size>.md, small heaps first; a size that is not asked for keeps its page. With `--once` (in CI) one run of each
-// cell at 64 MB, and neither record nor page; a cell that misses has two more runs, which must both be complete: one death in
+// cell at 64 MB, and neither record nor page; a cell with a flaw has two more runs, which must both be complete: one death in
 // some two hundred is missed at 64 MB, and CI looks for more than that.
 const fs = require("node:fs");
 const path = require("node:path");
@@ -11,9 +11,12 @@ const { parseArgs } = require("node:util");
 const { MB, deaths, die, limitOf, measurePeak, programKey, shapes } = require("../__test__/support/death-in-group");
 const { majors, node } = require("../__test__/support/node-versions");
 const { buildLeakCounter } = require("../__test__/support/snapshot");
-const { build, choose, commit, count, inTurns, readRecord, writeRecord } = require("./proof-record");
+const { build, choose, commit, count, inTurns } = require("./proof-record");
 
-const page = (size) => path.join(__dirname, "..", "proof", `CGROUP-${size}.md`);
+const proofs = path.join(__dirname, "..", "proof");
+const page = (size) => path.join(proofs, `CGROUP-${size}.md`);
+/** What the page is made of: a proof takes longer than one sitting, and goes on where it was. */
+const record = (size) => path.join(proofs, "record", `cgroup-${size}.json`);
 const sizes = [64, 256, 1024];
 
 /** A death of the largest heap takes so long that fewer are asked for. */
@@ -42,6 +45,15 @@ function options() {
 
 const isMissed = ({ broken }) => broken.length > 0;
 
+/** The kernel ended a copy before the helper did. The application is spared, but it is the second line that spared it. */
+const isSpared = ({ kills }) => kills > 0;
+const isFlawed = (run) => isMissed(run) || isSpared(run);
+
+function verdictOf({ broken, kills }) {
+  const ofKernel = kills > 0 ? [`the kernel killed ${kills}`] : [];
+  return [...broken, ...ofKernel].join("; ") || "complete";
+}
+
 const cellName = ({ major, shape, death }) => `${major} ${shape} ${death}`;
 
 function cellsOf(size, { majors, shapes, deaths }) {
@@ -69,34 +81,36 @@ async function prove(proof, cells, jobs, keep) {
     }
     const peak = proof.peaks[peakName];
     const { stderr, ...finished } = await die(cell, peak);
-    if (finished.broken.length > 0) console.log(stderr);
+    if (isFlawed(finished)) console.log(stderr);
     (proof.runs[name] ??= []).push({ version, limit: limitOf(cell, peak), ...finished });
     keep();
     done += 1;
-    const verdict = finished.broken.join("; ") || "complete";
     const seconds = (finished.milliseconds / 1000).toFixed(1);
-    console.log(`${done}/${cells.length} ${cell.size} ${name}: ${seconds} s, ${verdict}`);
+    console.log(`${done}/${cells.length} ${cell.size} ${name}: ${seconds} s, ${verdictOf(finished)}`);
   });
 }
 
 const runsOf = (proof) => Object.values(proof.runs).flat();
 
 function pageText(size, proof) {
-  const missed = runsOf(proof).filter(isMissed).length;
+  const all = runsOf(proof);
+  const missed = all.filter(isMissed).length;
+  const spared = all.filter(isSpared).length;
   const lines = [
     `# Proof under a memory control group: heaps of ${size} MB`,
     "",
     "A program fills its heap until V8 gives up, in a real memory control group (version 1, no swap) whose limit is the highest",
     "peak of five runs of the same program without the module, plus 8 % of the heap, plus 16 MB. `npm run proof -- --cgroup` lets",
     "it die again and again. A run counts as complete when one snapshot and no `.part` lies there, a reader that shares nothing",
-    "with ours finds each leaked object in it, the kernel has killed nobody, and the process ended with V8's own message and SIGABRT.",
+    "with ours finds each leaked object in it, and the process ended with V8's own message and SIGABRT.",
     "V8 sizes its young generation by the memory that it sees: it is fixed here, or the limit would make another program of it.",
     "",
     "*gradual*: small allocations until V8 gives up. *abrupt*: 60 % of the heap and then one array of 75 % of it; at 1024 MB,",
     "where V8 allows none so large, two thirds and then arrays of 240 million bytes.",
     "",
-    `**${runsOf(proof).length - missed} of ${runsOf(proof).length} complete**, build of commit ${proof.commit}. Each cell: complete of`,
-    `runs, and the limit in MB.`,
+    `**${all.length - missed} of ${all.length} complete**, build of commit ${proof.commit}. In ${spared} of them the kernel killed a`,
+    "copy of the application before its helper could end it; the application lived on until its own death. Each cell: complete",
+    "of runs, and the limit in MB.",
     "",
     `| shape | death | ${majors.map((major) => node(major).version).join(" | ")} |`,
     `|---|---|${majors.map(() => "---|").join("")}`,
@@ -107,9 +121,9 @@ function pageText(size, proof) {
       lines.push(`| ${shape} | ${death} | ${cells.join(" | ")} |`);
     }
   const failures = Object.entries(proof.runs).flatMap(([name, runs]) =>
-    runs.filter(isMissed).map(({ broken }) => `- ${name}: ${broken.join("; ")}`),
+    runs.filter(isFlawed).map((run) => `- ${name}: ${verdictOf(run)}`),
   );
-  if (failures.length > 0) lines.push("", "## What was not complete", "", ...failures);
+  if (failures.length > 0) lines.push("", "## What was not as it should be", "", ...failures);
   return lines.join("\n") + "\n";
 }
 
@@ -119,24 +133,26 @@ function cellText(runs) {
   return `${complete} of ${runs.length}, ${(runs.at(-1).limit / MB).toFixed(0)}`;
 }
 
-/** Tells how it went; what is missed fails the command. */
+/** Tells how it went; any flaw fails the command. */
 function conclude(proof, where) {
   const all = runsOf(proof);
-  const missed = all.filter(isMissed).length;
-  console.log(`${all.length - missed} of ${all.length} deaths left a complete dump. ${where}`);
-  if (missed > 0) process.exitCode = 1;
-  return missed;
+  const [missed, spared, flawed] = [isMissed, isSpared, isFlawed].map((kind) => all.filter(kind).length);
+  console.log(
+    `${all.length - missed} of ${all.length} deaths left a complete dump, ${spared} with a kill by the kernel. ${where}`,
+  );
+  if (flawed > 0) process.exitCode = 1;
+  return flawed;
 }
 
-/** One run of each cell, and two more of what misses. */
+/** One run of each cell, and two more of what has a flaw. */
 async function proveOnce({ jobs, ...chosen }) {
   const cells = cellsOf(Math.min(...sizes), chosen);
   const proof = { runs: {}, peaks: {} };
   await prove(proof, cells, jobs, () => {});
   if (conclude(proof, "") === 0) return;
-  const missed = cells.filter((cell) => proof.runs[cellName(cell)].some(isMissed));
+  const flawed = cells.filter((cell) => proof.runs[cellName(cell)].some(isFlawed));
   const again = { runs: {}, peaks: proof.peaks };
-  await prove(again, [...missed, ...missed], jobs, () => {});
+  await prove(again, [...flawed, ...flawed], jobs, () => {});
   process.exitCode = 0;
   conclude(again, "");
 }
@@ -144,13 +160,13 @@ async function proveOnce({ jobs, ...chosen }) {
 /** The proof of a size goes on where it was, with a new build or another program it starts over; peaks are without the module. */
 async function proveSize(size, chosen) {
   const current = { build: build(), program: programKey };
-  const known = readRecord().cgroup?.[size];
+  const known = fs.existsSync(record(size)) ? JSON.parse(fs.readFileSync(record(size), "utf8")) : undefined;
   const goesOn = known?.build === current.build && known.program === current.program;
   const proof = { ...current, commit: commit(), peaks: known?.peaks ?? {}, runs: goesOn ? known.runs : {} };
   const keep = () => {
-    // Another proof may be under way as well.
-    const record = readRecord();
-    writeRecord({ ...record, cgroup: { ...record.cgroup, [size]: proof } });
+    fs.mkdirSync(path.dirname(record(size)), { recursive: true });
+    fs.writeFileSync(`${record(size)}.part`, `${JSON.stringify(proof)}\n`);
+    fs.renameSync(`${record(size)}.part`, record(size));
     fs.writeFileSync(page(size), pageText(size, proof));
   };
   await prove(proof, missingRuns(proof, size, chosen), chosen.jobs, keep);

@@ -29,7 +29,7 @@ function commit() {
   return `${git("log", "-1", "--format=%h", ...sources)}${isChanged ? " and changes" : ""}`;
 }
 
-/** The proofs: `{ <method>: { build, runs: { <cell>: [run, …] } } }`, and under `cgroup` those of control groups, by size. */
+/** The proofs: `{ <method>: { build, runs: { <cell>: [run, …] } } }`. */
 const readRecord = () => (fs.existsSync(record) ? JSON.parse(fs.readFileSync(record, "utf8")) : {});
 
 function writeRecord(proofs) {

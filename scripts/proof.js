@@ -68,8 +68,7 @@ async function prove(proofs, { runs: wanted, methods, majors, leaks, jobs, fresh
   });
 }
 
-/** The proof of control groups, which may be under way as well, stays as it is. */
-const keep = ({ native, inspector }) => writeRecord({ ...readRecord(), native, inspector });
+const keep = ({ native, inspector }) => writeRecord({ native, inspector });
 
 function median(numbers) {
   const sorted = numbers.filter((number) => number !== null).sort((a, b) => a - b);

@@ -9,11 +9,15 @@ const { Ledger, limitBytes } = require("../support/leaking-class");
 
 const ledger = new Ledger();
 
-/** For each shape a function that makes the heap a little larger each time it is called. */
+/** The most elements of an array that V8 makes at once; a larger one is a table. */
+const LARGEST_ARRAY = 30_000_000;
+
+/** For each shape what makes the function that makes the heap a little larger each time it is called. */
 const shapes = {
   "small-objects": () => () => ledger.leak({ number: ledger.count, text: `text ${ledger.count}` }),
 
-  "huge-array"() {
+  "huge-array"(bytes) {
+    if (bytes !== undefined) return hugeArrays(bytes);
     // An array holds 128 million elements at the most, and is half as large again each time that it grows.
     const most = 1 << 26;
     let array;
@@ -53,19 +57,29 @@ const shapes = {
   },
 };
 
-const grow = shapes[shape]();
+/** As large as they shall be at once: of one that grows the outgrown ones are left, and how many of them is chance. */
+function hugeArrays(bytes) {
+  let left = Math.ceil(bytes / 8);
+  return () => {
+    const length = Math.min(left, LARGEST_ARRAY);
+    left -= length;
+    ledger.leak(new Array(length).fill(ledger));
+  };
+}
 
 const deaths = {
   gradual() {
+    const grow = shapes[shape]();
     for (;;) grow();
   },
 
-  // Three fifths of the heap, and then one allocation past the limit. A larger array than this one is a table in V8, so a heap of
-  // 1 GB takes two: it is filled until the second is past the limit by half, and not by chance.
+  // Three fifths of the heap, and then one allocation past the limit. A heap of 1 GB takes two: it is filled until the second is
+  // past the limit by half, and not by chance.
   abrupt() {
     const limit = limitBytes();
-    const elements = Math.floor(Math.min((limit * 3) / 4 / 8, 30_000_000));
+    const elements = Math.floor(Math.min((limit * 3) / 4 / 8, LARGEST_ARRAY));
     const filled = Math.max(limit * 0.6, limit - 1.5 * elements * 8);
+    const grow = shapes[shape](filled);
     while (getHeapStatistics().used_heap_size < filled) for (let i = 0; i < 100; i++) grow();
     for (;;) ledger.leak(new Array(elements).fill(ledger));
   },

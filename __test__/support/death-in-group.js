@@ -83,7 +83,6 @@ async function die(cell, peak) {
   try {
     const broken = [];
     if (!isNodesOwnDeath(finished)) broken.push(`the process ${ending(finished)}`);
-    if (kills > 0) broken.push(`the kernel killed ${kills}`);
     const files = snapshotsIn(directory);
     // A dump at the threshold that gave up has left its summary, and its name with it.
     if (files.length === 1 && files[0].endsWith(".heapsnapshot")) {
