@@ -2,7 +2,7 @@
 
 // RESULTS.md: every table with how often its cells were measured, under which load, and what was not.
 
-const { mkdirSync, writeFileSync } = require("node:fs");
+const { existsSync, mkdirSync, readFileSync, writeFileSync } = require("node:fs");
 const os = require("node:os");
 const { join } = require("node:path");
 const { executable, node } = require("../../__test__/support/node-versions");
@@ -70,12 +70,16 @@ function summary(absent, wanted) {
   return [...told, ...(left.length > 0 ? [`${left.length} others`] : [])].join("; ");
 }
 
-function section(table, record, whole) {
+/** What is not in the record stays as the page has it: it says itself with which build it was measured. */
+function section(table, record, { whole, before }) {
   const measured = record.cells(table);
   const title = `## ${table.name}. ${table.title}`;
-  if (measured.length === 0) return `${title}\n\nNot run.`;
-  return [title, table.note, howOften(table, measured, whole), table.render(measured)].join("\n\n");
+  if (measured.length > 0)
+    return [title, table.note, howOften(table, measured, whole), table.render(measured)].join("\n\n");
+  return before.find((section) => section.startsWith(`${title}\n`)) ?? `${title}\n\nNot run.`;
 }
+
+const sectionsOf = (page) => page.split(/\n(?=## )/).map((section) => section.trim());
 
 /**
  * Writes the page and its plots into a folder, and returns the path of the page. `scope` is what was asked for, and `whole`
@@ -83,7 +87,8 @@ function section(table, record, whole) {
  */
 function writePage(record, { folder, scope, whole, packages }) {
   const file = join(folder, "RESULTS.md");
-  const sections = tables.map((table) => section(table, record, whole));
+  const before = !scope.isQuick && existsSync(file) ? sectionsOf(readFileSync(file, "utf8")) : [];
+  const sections = tables.map((table) => section(table, record, { whole, before }));
   mkdirSync(join(folder, "plots"), { recursive: true });
   writeFileSync(file, `${[head({ scope, packages }), ...sections].join("\n\n")}\n`);
   plot(record, join(folder, "plots"));
