@@ -1,18 +1,26 @@
 //! How much memory of its control group a dump leaves free. Pure: what calls for the dump and who is in the group in, bytes out.
 
+use std::time::Duration;
+
 use crate::summary::Reason;
 
-/// What is left free: a part of the group's limit, and so many bytes at least.
+/// What is left free: a part of the group's limit, and so many bytes at least; beyond that, what the group is about to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reserve {
     percent: u64,
     least: u64,
+    foresight: Duration,
 }
+
+/// How long it takes until a copy has given its memory back, from the first look that finds too little left: 10 to 60 ms on two
+/// busy processors.
+const UNTIL_A_COPY_IS_GONE: Duration = Duration::from_millis(50);
 
 /// Where processes live on: nobody in the group is killed because of the dump, whatever they take while it is made.
 const AMONG_THE_LIVING: Reserve = Reserve {
     percent: 2,
     least: 16 << 20,
+    foresight: UNTIL_A_COPY_IS_GONE,
 };
 
 /// At a process' last moment: it waits, its memory is free as soon as the dump is complete, and a kill could take nothing but the
@@ -20,6 +28,7 @@ const AMONG_THE_LIVING: Reserve = Reserve {
 const AT_THE_END: Reserve = Reserve {
     percent: 0,
     least: 2 << 20,
+    foresight: Duration::ZERO,
 };
 
 impl Reserve {
@@ -41,6 +50,11 @@ impl Reserve {
     /// The bytes that are left free of `limit`.
     pub fn bytes(self, limit: u64) -> u64 {
         (limit / 100 * self.percent).max(self.least)
+    }
+
+    /// The bytes that are left free of `limit` while the group grows by `growth` bytes a millisecond.
+    pub fn bytes_at(self, limit: u64, growth: u64) -> u64 {
+        self.bytes(limit) + growth * self.foresight.as_millis() as u64
     }
 }
 
@@ -76,5 +90,14 @@ mod tests {
     fn a_death_must_not_become_that_of_others() {
         let reserve = Reserve::of_dump(Reason::OutOfMemory, true);
         assert_eq!(reserve.bytes(100 * MB), 16 * MB);
+    }
+
+    #[test]
+    fn a_group_that_fills_fast_keeps_what_it_uses_while_a_copy_is_ended() {
+        let reserve = Reserve::of_dump(Reason::Threshold, false);
+        assert_eq!(reserve.bytes_at(100 * MB, 0), 16 * MB);
+        assert_eq!(reserve.bytes_at(100 * MB, 2 * MB), 116 * MB);
+        let at_the_end = Reserve::of_dump(Reason::OutOfMemory, false);
+        assert_eq!(at_the_end.bytes_at(100 * MB, 2 * MB), 2 * MB);
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::growth::Growth;
 use super::kin::is_kin;
 use super::preflight::NoRoom;
 use crate::cgroup::{MemoryGroups, MemoryUse, SYSTEM_ROOT};
@@ -23,6 +24,7 @@ pub struct Headroom {
     groups: MemoryGroups,
     /// `None` until it is known what is dumped and why.
     reserve: Mutex<Option<Reserve>>,
+    growth: Mutex<Growth>,
     next: Mutex<Instant>,
 }
 
@@ -59,6 +61,7 @@ impl Headroom {
         Headroom {
             groups: MemoryGroups::of_this_process(root),
             reserve: Mutex::default(),
+            growth: Mutex::default(),
             next: Mutex::new(Instant::now()),
         }
     }
@@ -81,7 +84,8 @@ impl Headroom {
     pub fn now(&self) -> Option<Room> {
         let reserve = (*lock(&self.reserve))?;
         let group = self.groups.tightest()?;
-        let reserve = reserve.bytes(group.limit);
+        let growth = lock(&self.growth).note(Instant::now(), group.working_set);
+        let reserve = reserve.bytes_at(group.limit, growth);
         Some(Room { group, reserve })
     }
 

@@ -6,6 +6,7 @@
 
 mod completeness;
 mod folder;
+mod growth;
 mod guarded_pipe;
 mod headroom;
 mod hook;

@@ -177,10 +177,24 @@ impl Histogram {
             .chain(others)
             .filter(|row| row.count > 0)
             .collect();
+        unite_namesakes(&mut rows);
         rows.sort_by_key(|row| Reverse(row.bytes));
         rows.truncate(CONSTRUCTORS);
         rows
     }
+}
+
+/// One row for each name: a name of V8's own and a string of the heap may be the same.
+fn unite_namesakes(rows: &mut Vec<ConstructorUse>) {
+    rows.sort_by(|one, other| one.name.cmp(&other.name));
+    rows.dedup_by(|later, first| {
+        let is_namesake = later.name == first.name;
+        if is_namesake {
+            first.count += later.count;
+            first.bytes += later.bytes;
+        }
+        is_namesake
+    });
 }
 
 /// What DevTools calls the nodes of a type that it does not list by name: `JSHeapSnapshotNode.rawName` and `className`.
@@ -200,3 +214,33 @@ const TYPE_ROWS: [(NodeType, &str); 14] = [
     (NodeType::BigInt, "(bigint)"),
     (NodeType::ObjectShape, "(object shape)"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::names::NameId;
+
+    #[test]
+    fn two_names_with_the_same_text_are_one_row() {
+        let mut histogram = Histogram::default();
+        for (name, count) in [
+            (NodeName::Name(NameId(0)), 1),
+            (NodeName::Name(NameId(1)), 7),
+            (NodeName::Name(NameId(2)), 2),
+        ] {
+            let row = histogram.row_of_name(name);
+            histogram.add(row, count, 10 * count);
+        }
+        let text = |name| match name {
+            NodeName::Name(NameId(1)) => "Map".to_owned(),
+            _ => "Array".to_owned(),
+        };
+        let rows = histogram.largest(text, []);
+        let row = |name: &str, count| ConstructorUse {
+            name: name.to_owned(),
+            count,
+            bytes: 10 * count,
+        };
+        assert_eq!(rows, [row("Map", 7), row("Array", 3)]);
+    }
+}
