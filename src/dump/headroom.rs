@@ -24,7 +24,8 @@ pub struct Headroom {
     groups: MemoryGroups,
     /// `None` until it is known what is dumped and why.
     reserve: Mutex<Option<Reserve>>,
-    growth: Mutex<Growth>,
+    /// `None` where it tells nothing of what is to come.
+    growth: Mutex<Option<Growth>>,
     next: Mutex<Instant>,
 }
 
@@ -61,7 +62,7 @@ impl Headroom {
         Headroom {
             groups: MemoryGroups::of_this_process(root),
             reserve: Mutex::default(),
-            growth: Mutex::default(),
+            growth: Mutex::new(Some(Growth::default())),
             next: Mutex::new(Instant::now()),
         }
     }
@@ -80,11 +81,19 @@ impl Headroom {
         *lock(&self.next) = Instant::now();
     }
 
+    /// From now on the group is filled by the snapshot itself, for which there is room.
+    pub fn expect_growth(&self) {
+        *lock(&self.growth) = None;
+    }
+
     /// How the tightest group stands, if any has a limit, and if it is known how much must be left.
     pub fn now(&self) -> Option<Room> {
         let reserve = (*lock(&self.reserve))?;
         let group = self.groups.tightest()?;
-        let growth = lock(&self.growth).note(Instant::now(), group.working_set);
+        let now = Instant::now();
+        let mut growth = lock(&self.growth);
+        let growth = growth.as_mut();
+        let growth = growth.map_or(0, |growth| growth.note(now, group.working_set));
         let reserve = reserve.bytes_at(group.limit, growth);
         Some(Room { group, reserve })
     }
@@ -119,6 +128,7 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cgroup::tree::Tree;
 
     const MB: u64 = 1 << 20;
 
@@ -143,5 +153,20 @@ mod tests {
         assert_eq!(milliseconds(16 * MB + 5 * FASTEST_GROWTH), 5);
         assert_eq!(milliseconds(90 * MB), 20);
         assert_eq!(milliseconds(0), 1);
+    }
+
+    #[test]
+    fn what_the_snapshot_itself_fills_is_no_reason_to_give_up_earlier() {
+        let group = Tree::of_memory_group("headroom-growth", 200 * MB, 50 * MB, "");
+        let headroom = Headroom::below(&group.0);
+        headroom.keep_reserve_for(Reason::Threshold, std::process::id());
+        let reserve = || headroom.now().unwrap().reserve;
+        assert_eq!(reserve(), 16 * MB);
+        std::thread::sleep(Duration::from_millis(20));
+        let charge = group.0.join("sys/fs/cgroup/memory.current");
+        std::fs::write(charge, (100 * MB).to_string()).unwrap();
+        assert!(reserve() > 16 * MB);
+        headroom.expect_growth();
+        assert_eq!(reserve(), 16 * MB);
     }
 }

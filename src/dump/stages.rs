@@ -137,6 +137,8 @@ impl<'a> Dump<'a> {
         let needed = preflight::expected_bytes(dump, heap.as_ref(), self.place.encoding);
         if let Some(notice) = preflight::check(&self.place.folder, needed, self.headroom.now())? {
             tell(&notice);
+            // The folder is memory.
+            self.headroom.expect_growth();
         }
         Sink::create(&self.place)
     }
