@@ -4,8 +4,7 @@
 // control groups that leave little more than they would take without the module; written as a page for each size of heap,
 // proof/CGROUP-<size>.md, small heaps first; a size that is not asked for keeps its page. With `--once` (in CI) one run of each
 // cell at 64 MB, and neither record nor page; a cell with a flaw has two more runs, with peaks measured anew, which must both be
-// complete: one death in
-// some two hundred is missed at 64 MB, and CI looks for more than that.
+// complete: one death in some two hundred is missed at 64 MB, and CI looks for more than that.
 const fs = require("node:fs");
 const path = require("node:path");
 const { parseArgs } = require("node:util");
