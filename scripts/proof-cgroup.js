@@ -11,7 +11,7 @@ const { parseArgs } = require("node:util");
 const { MB, deaths, die, limitOf, measurePeak, programKey, shapes } = require("../__test__/support/death-in-group");
 const { majors, node } = require("../__test__/support/node-versions");
 const { buildLeakCounter } = require("../__test__/support/snapshot");
-const { build, choose, commit, count, inTurns } = require("./proof-record");
+const { build, choose, commit, count, inTurns, replaceFile } = require("./proof-record");
 
 const proofs = path.join(__dirname, "..", "proof");
 const page = (size) => path.join(proofs, `CGROUP-${size}.md`);
@@ -165,9 +165,7 @@ async function proveSize(size, chosen) {
   const goesOn = known?.build === current.build && known.program === current.program;
   const proof = { ...current, commit: commit(), peaks: known?.peaks ?? {}, runs: goesOn ? known.runs : {} };
   const keep = () => {
-    fs.mkdirSync(path.dirname(record(size)), { recursive: true });
-    fs.writeFileSync(`${record(size)}.part`, `${JSON.stringify(proof)}\n`);
-    fs.renameSync(`${record(size)}.part`, record(size));
+    replaceFile(record(size), `${JSON.stringify(proof)}\n`);
     fs.writeFileSync(page(size), pageText(size, proof));
   };
   await prove(proof, missingRuns(proof, size, chosen), chosen.jobs, keep);

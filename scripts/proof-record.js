@@ -32,10 +32,13 @@ function commit() {
 /** The proofs: `{ <method>: { build, runs: { <cell>: [run, …] } } }`. */
 const readRecord = () => (fs.existsSync(record) ? JSON.parse(fs.readFileSync(record, "utf8")) : {});
 
-function writeRecord(proofs) {
-  fs.mkdirSync(cache, { recursive: true });
-  fs.writeFileSync(`${record}.part`, JSON.stringify(proofs, null, 1));
-  fs.renameSync(`${record}.part`, record);
+const writeRecord = (proofs) => replaceFile(record, JSON.stringify(proofs, null, 1));
+
+/** Writes a file so that nobody sees half of it. */
+function replaceFile(file, text) {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(`${file}.part`, text);
+  fs.renameSync(`${file}.part`, file);
 }
 
 /** Does `work` with each of `all`, `jobs` at a time. */
@@ -66,4 +69,4 @@ function choose(only, lists) {
   return Object.fromEntries(Object.entries(lists).map(([name, all]) => [name, chosen(all)]));
 }
 
-module.exports = { build, commit, readRecord, writeRecord, inTurns, count, choose };
+module.exports = { build, commit, readRecord, writeRecord, replaceFile, inTurns, count, choose };

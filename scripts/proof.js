@@ -61,14 +61,12 @@ async function prove(proofs, { runs: wanted, methods, majors, leaks, jobs, fresh
     const { milliseconds, bytes, broken } = await runMainJob(next);
     const finished = { version: node(major).version, milliseconds, bytes, broken };
     (proofs[method].runs[cellName(major, leak)] ??= []).push(finished);
-    keep(proofs);
+    writeRecord(proofs);
     done += 1;
     const verdict = Object.values(broken).join("; ") || "holds";
     console.log(`${done}/${total} ${method} Node ${major} ${leak}: ${(milliseconds / 1000).toFixed(1)} s, ${verdict}`);
   });
 }
-
-const keep = ({ native, inspector }) => writeRecord({ native, inspector });
 
 function median(numbers) {
   const sorted = numbers.filter((number) => number !== null).sort((a, b) => a - b);

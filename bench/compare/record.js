@@ -6,7 +6,7 @@
 
 const fs = require("node:fs");
 const { join } = require("node:path");
-const { build, commit } = require("../../scripts/proof-record");
+const { build, commit, replaceFile } = require("../../scripts/proof-record");
 const { contenders } = require("./contenders");
 
 const nameOf = (cell) => Object.values(cell).join(" | ");
@@ -34,9 +34,7 @@ class Record {
   /** Forgets the runs of the cells for which `isForgotten` holds. */
   forget(table, isForgotten) {
     const kept = this.lines(table).filter(({ cell }) => !isForgotten(cell));
-    const part = `${this.file(table)}.part`;
-    fs.writeFileSync(part, kept.map((line) => `${JSON.stringify(line)}\n`).join(""));
-    fs.renameSync(part, this.file(table));
+    replaceFile(this.file(table), kept.map((line) => `${JSON.stringify(line)}\n`).join(""));
   }
 
   /**
