@@ -52,9 +52,9 @@ impl Reserve {
         (limit / 100 * self.percent).max(self.least)
     }
 
-    /// The bytes that are left free of `limit` while the group grows by `growth` bytes a millisecond.
-    pub fn bytes_at(self, limit: u64, growth: u64) -> u64 {
-        self.bytes(limit) + growth * self.foresight.as_millis() as u64
+    /// The bytes that are left free beyond that while the group grows by `growth` bytes a millisecond.
+    pub fn foreseen(self, growth: u64) -> u64 {
+        growth.saturating_mul(self.foresight.as_millis() as u64)
     }
 }
 
@@ -95,9 +95,12 @@ mod tests {
     #[test]
     fn a_group_that_fills_fast_keeps_what_it_uses_while_a_copy_is_ended() {
         let reserve = Reserve::of_dump(Reason::Threshold, false);
-        assert_eq!(reserve.bytes_at(100 * MB, 0), 16 * MB);
-        assert_eq!(reserve.bytes_at(100 * MB, 2 * MB), 116 * MB);
+        assert_eq!(reserve.bytes(100 * MB) + reserve.foreseen(0), 16 * MB);
+        assert_eq!(reserve.bytes(100 * MB) + reserve.foreseen(2 * MB), 116 * MB);
         let at_the_end = Reserve::of_dump(Reason::OutOfMemory, false);
-        assert_eq!(at_the_end.bytes_at(100 * MB, 2 * MB), 2 * MB);
+        assert_eq!(
+            at_the_end.bytes(100 * MB) + at_the_end.foreseen(2 * MB),
+            2 * MB
+        );
     }
 }

@@ -36,17 +36,24 @@ pub struct Room {
     pub group: MemoryUse,
     /// Bytes that stay free.
     pub reserve: u64,
+    /// Bytes that the group uses up while a dump is ended.
+    pub foreseen: u64,
 }
 
 impl Room {
     /// Whether more bytes may be used without touching the reserve.
     pub fn has_room_for(&self, bytes: u64) -> bool {
-        self.group.headroom() >= self.reserve.saturating_add(bytes)
+        self.group.headroom() >= self.untouched().saturating_add(bytes)
+    }
+
+    /// Bytes that a dump stays away from.
+    fn untouched(&self) -> u64 {
+        self.reserve.saturating_add(self.foreseen)
     }
 
     /// When the reserve may be touched at the earliest.
     fn next_look(&self) -> Duration {
-        let spare = self.group.headroom().saturating_sub(self.reserve);
+        let spare = self.group.headroom().saturating_sub(self.untouched());
         Duration::from_millis(spare / FASTEST_GROWTH).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }
 }
@@ -94,8 +101,11 @@ impl Headroom {
         let mut growth = lock(&self.growth);
         let growth = growth.as_mut();
         let growth = growth.map_or(0, |growth| growth.note(now, group.working_set));
-        let reserve = reserve.bytes_at(group.limit, growth);
-        Some(Room { group, reserve })
+        Some(Room {
+            group,
+            reserve: reserve.bytes(group.limit),
+            foreseen: reserve.foreseen(growth),
+        })
     }
 
     /// Looks, if it is time to.
@@ -137,8 +147,11 @@ mod tests {
             working_set: 100 * MB - left,
             limit: 100 * MB,
         };
-        let reserve = 16 * MB;
-        Room { group, reserve }
+        Room {
+            group,
+            reserve: 16 * MB,
+            foreseen: 0,
+        }
     }
 
     #[test]
@@ -160,13 +173,13 @@ mod tests {
         let group = Tree::of_memory_group("headroom-growth", 200 * MB, 50 * MB, "");
         let headroom = Headroom::below(&group.0);
         headroom.keep_reserve_for(Reason::Threshold, std::process::id());
-        let reserve = || headroom.now().unwrap().reserve;
-        assert_eq!(reserve(), 16 * MB);
+        let foreseen = || headroom.now().unwrap().foreseen;
+        assert_eq!(foreseen(), 0);
         std::thread::sleep(Duration::from_millis(20));
         let charge = group.0.join("sys/fs/cgroup/memory.current");
         std::fs::write(charge, (100 * MB).to_string()).unwrap();
-        assert!(reserve() > 16 * MB);
+        assert!(foreseen() > 0);
         headroom.expect_growth();
-        assert_eq!(reserve(), 16 * MB);
+        assert_eq!(foreseen(), 0);
     }
 }

@@ -40,11 +40,19 @@ pub enum NoRoom {
     },
     /// The control group is close to its limit already.
     #[error(
-        "the control group has {} MB left of its limit of {} MB and the dump must leave {} MB, or the kernel would kill; raise the \
-         limit",
-        megabytes(.0.group.headroom()), megabytes(.0.group.limit), megabytes(.0.reserve)
+        "the control group has {} MB left of its limit of {} MB and the dump must leave {} MB{}, or the kernel would kill; raise \
+         the limit",
+        megabytes(.0.group.headroom()), megabytes(.0.group.limit), megabytes(.0.reserve), foreseen(.0)
     )]
     Memory(Room),
+}
+
+/// What must be left because the group fills, in words.
+fn foreseen(room: &Room) -> String {
+    match room.foreseen {
+        0 => String::new(),
+        bytes => format!(" and {} MB that are used up meanwhile", megabytes(bytes)),
+    }
 }
 
 /// About how many bytes the file of a snapshot will have.
@@ -160,6 +168,7 @@ mod tests {
         let room = memory.map(|(working_set, limit)| Room {
             group: MemoryUse { working_set, limit },
             reserve: 16 * MB,
+            foreseen: 0,
         });
         match judge(Some(space), room, needed, Path::new("/dumps")) {
             Ok(()) => "room".to_owned(),
