@@ -1,9 +1,10 @@
 "use strict";
 
-// `npm run proof -- --cgroup [--sizes 64,256,1024] [--runs 20] [--only 18,map,abrupt] [--jobs 2]`: programs die inside memory
-// control groups that leave little more than they would take without the module; written as a page for each size of heap,
-// proof/CGROUP-<size>.md, small heaps first; a size that is not asked for keeps its page. With `--once` (in CI) one run of each
-// cell at 64 MB, and neither record nor page; a cell with a flaw has two more runs, with peaks measured anew, which must both be
+// `npm run proof -- --cgroup [--sizes 64,256,1024] [--runs 20] [--only 18,map,abrupt] [--jobs 2] [--resume]`: programs die inside
+// memory control groups that leave little more than they would take without the module; written as a page for each size of
+// heap, proof/CGROUP-<size>.md, small heaps first; a size that is not asked for keeps its page. Runs of another build are thrown
+// away, but with `--resume` they count as well, and the page names the commits of all. With `--once` (in CI) one run of each cell
+// at 64 MB, and neither record nor page; a cell with a flaw has two more runs, with peaks measured anew, which must both be
 // complete: one death in some two hundred is missed at 64 MB, and CI looks for more than that.
 const fs = require("node:fs");
 const path = require("node:path");
@@ -30,6 +31,7 @@ function options() {
       runs: { type: "string", default: "20" },
       only: { type: "string", default: "" },
       jobs: { type: "string", default: "2" },
+      resume: { type: "boolean", default: false },
       once: { type: "boolean", default: false },
     },
   });
@@ -39,6 +41,7 @@ function options() {
     sizes: values.sizes.split(",").map((size) => count(size, "--sizes")),
     runs: count(values.runs, "--runs"),
     jobs: count(values.jobs, "--jobs"),
+    resume: values.resume,
     once: values.once,
   };
 }
@@ -82,8 +85,9 @@ async function prove(proof, cells, jobs, keep) {
     const peak = proof.peaks[peakName];
     const { stderr, ...finished } = await die(cell, peak);
     if (isFlawed(finished)) console.log(stderr);
-    (proof.runs[name] ??= []).push({ version, limit: limitOf(cell, peak), ...finished });
-    keep();
+    const run = { version, limit: limitOf(cell, peak), ...finished };
+    (proof.runs[name] ??= []).push(run);
+    keep(run);
     done += 1;
     const seconds = (finished.milliseconds / 1000).toFixed(1);
     console.log(`${done}/${cells.length} ${cell.size} ${name}: ${seconds} s, ${verdictOf(finished)}`);
@@ -91,6 +95,15 @@ async function prove(proof, cells, jobs, keep) {
 }
 
 const runsOf = (proof) => Object.values(proof.runs).flat();
+
+/** The commits whose builds were measured, with the number of runs where there are several. */
+function commitsOf(runs) {
+  const counts = new Map();
+  for (const { commit } of runs) counts.set(commit, (counts.get(commit) ?? 0) + 1);
+  const names = [...counts.keys()];
+  if (names.length <= 1) return `build of commit ${names.join()}`;
+  return `builds of commits ${names.map((name) => `${name} (${counts.get(name)})`).join(", ")}`;
+}
 
 function pageText(size, proof) {
   const all = runsOf(proof);
@@ -108,7 +121,7 @@ function pageText(size, proof) {
     "*gradual*: small allocations until V8 gives up. *abrupt*: 60 % of the heap and then one array of 75 % of it; at 1024 MB,",
     "where V8 allows none so large, two thirds and then arrays of 240 million bytes.",
     "",
-    `**${all.length - missed} of ${all.length} complete**, build of commit ${proof.commit}. In ${spared} of them the kernel killed a`,
+    `**${all.length - missed} of ${all.length} complete**, ${commitsOf(all)}. In ${spared} of them the kernel killed a`,
     "copy of the application before its helper could end it; the application lived on until its own death. Each cell: complete",
     "of runs, and the limit in MB.",
     "",
@@ -158,17 +171,21 @@ async function proveOnce({ jobs, ...chosen }) {
   conclude(again, "");
 }
 
-/** The proof of a size goes on where it was, with a new build or another program it starts over; peaks are without the module. */
+/** The proof of a size goes on where it was; another program starts it over, but for peaks, which are without the module. */
 async function proveSize(size, chosen) {
   const current = { build: build(), program: programKey };
   const known = fs.existsSync(record(size)) ? JSON.parse(fs.readFileSync(record(size), "utf8")) : undefined;
-  const goesOn = known?.build === current.build && known.program === current.program;
-  const proof = { ...current, commit: commit(), peaks: known?.peaks ?? {}, runs: goesOn ? known.runs : {} };
+  const goesOn = known?.program === current.program && (known.build === current.build || chosen.resume);
+  const proof = { ...current, peaks: known?.peaks ?? {}, runs: goesOn ? known.runs : {} };
   const keep = () => {
     replaceFile(record(size), `${JSON.stringify(proof)}\n`);
     fs.writeFileSync(page(size), pageText(size, proof));
   };
-  await prove(proof, missingRuns(proof, size, chosen), chosen.jobs, keep);
+  const ofBuild = commit();
+  await prove(proof, missingRuns(proof, size, chosen), chosen.jobs, (run) => {
+    run.commit = ofBuild;
+    keep();
+  });
   keep();
   conclude(proof, `The page: ${page(size)}`);
 }
