@@ -80,7 +80,7 @@ async function main() {
       };
       const programs = {
         "ours: check": [loadNative().helper, "check", file],
-        "ours: retained sizes of all objects": [ours, file],
+        "ours: retained sizes of all objects": [ours, file, "--largest"],
         "ours: analyze": [loadNative().helper, "analyze", file],
         ...(size < LARGEST_FOR_OTHERS && others),
       };
