@@ -1,4 +1,5 @@
-//! What is remembered of maps, and of other objects that many refer to: a table of fixed size in which the newest replaces what has the same place.
+//! What is remembered of maps, and of other objects that many refer to: a table of fixed size in which the newest replaces
+//! what has the same place.
 
 use super::memory::Address;
 

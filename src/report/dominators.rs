@@ -2,9 +2,9 @@
 //!
 //! The algorithm is semi-NCA (Georgiadis, Linear-Time Algorithms for Dominators and Related Problems, 2005), with vertices
 //! numbered in the order of a depth-first search: six numbers of 32 bits a node, one for each retaining edge that is not of
-//! the search's tree, and three for each node of its longest path. The tree of dominators is unique, so it is the one that DevTools finds by Lengauer-Tarjan; nodes that no retaining path leads to are treated as
-//! there: those with no retaining edge at all hang below the root with what they retain, rings of garbage hang there one by
-//! one.
+//! the search's tree, and three for each node of its longest path. The tree of dominators is unique, so it is the one that
+//! DevTools finds by Lengauer-Tarjan; nodes that no retaining path leads to are treated as there: those with no retaining edge
+//! at all hang below the root with what they retain, rings of garbage hang there one by one.
 
 use super::bits::Bits;
 use super::retaining::RetainingEdges;

@@ -6,6 +6,7 @@
 //! takes no memory of its own; of a compressed one only the strings are kept.
 
 mod block;
+mod digits;
 mod error;
 mod graph;
 mod header;

@@ -1,5 +1,6 @@
 //! Arrays of numbers, which are nearly all of a snapshot: eight digits at a time, no JSON tree.
 
+use super::digits::{count_digits, digits, value};
 use super::error::{Fault, Found, Section};
 
 /// How an array goes on behind a row.
@@ -101,25 +102,11 @@ const POWERS_OF_TEN: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 
 
 /// The value of the digits that eight bytes begin with, and their number.
 #[inline]
-fn leading_digits(chunk: [u8; 8]) -> (u64, usize) {
-    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
-    const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
-    // 0x76 takes 10 and more over 0x7f. What it carries is behind the first byte that is no digit.
-    const BEYOND_NINE: u64 = u64::from_le_bytes([0x76; 8]);
-
-    let values = u64::from_le_bytes(chunk) ^ ZEROS;
-    let others = (values.wrapping_add(BEYOND_NINE) | values) & HIGH_BITS;
-    let count = (others.trailing_zeros() / 8) as usize;
-    if count == 0 {
-        return (0, 0);
+fn leading_digits(text: [u8; 8]) -> (u64, usize) {
+    match count_digits(text) {
+        0 => (0, 0),
+        count => (u64::from(value(digits(text, count))), count as usize),
     }
-    // The digits move to the end, and zeros stand before them.
-    let values = values << (64 - 8 * count);
-    let pairs = values.wrapping_mul(10).wrapping_add(values >> 8);
-    const EVERY_FOURTH: u64 = 0x0000_00ff_0000_00ff;
-    let upper = (pairs & EVERY_FOURTH).wrapping_mul(100 + (1_000_000 << 32));
-    let lower = ((pairs >> 16) & EVERY_FOURTH).wrapping_mul(1 + (10_000 << 32));
-    (upper.wrapping_add(lower) >> 32, count)
 }
 
 #[cold]
