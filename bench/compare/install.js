@@ -3,7 +3,7 @@
 // Installs the packages that are compared into .cache/compare/<Node major>, and compiles them for that Node. A package that
 // cannot be installed or compiled is no error: the results say so.
 
-const { spawnSync } = require("node:child_process");
+const { execFileSync, spawnSync } = require("node:child_process");
 const { existsSync, mkdirSync, readFileSync, writeFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
 const { cache, executable } = require("../../__test__/support/node-versions");
@@ -41,16 +41,26 @@ function lastLine({ stderr, error }) {
   return lines[0]?.trim() ?? error?.message ?? "the compiler failed";
 }
 
-// node-gyp downloads the headers of that Node where they do not lie beside its executable.
-function headersOf(node) {
-  const folder = dirname(dirname(node));
-  return existsSync(join(folder, "include", "node", "node.h")) ? [`--nodedir=${folder}`] : [];
+/**
+ * The option of node-gyp for the headers of that Node. If they do not lie beside its executable, they come from the registry,
+ * as the executables of the tests do.
+ */
+function headersOf(major, node) {
+  const beside = dirname(dirname(node));
+  const version = execFileSync(node, ["--version"], { encoding: "utf8" }).trim().slice(1);
+  const name = `node-${process.platform}-${process.arch}`;
+  const fetched = join(folderOf(major), "headers");
+  const folders = [beside, join(fetched, "node_modules", name)];
+  const find = () => folders.find((folder) => existsSync(join(folder, "include", "node", "node.h")));
+  if (find() === undefined) npmInstall(fetched, [`${name}@${version}`]);
+  // Without them node-gyp asks the site of Node.
+  return find() === undefined ? [] : [`--nodedir=${find()}`];
 }
 
 function compile(major, name, options) {
   const node = executable(major);
   const compiler = join(folderOf("tools"), "node_modules", "node-gyp", "bin", "node-gyp.js");
-  const built = spawnSync(node, [compiler, "rebuild", ...headersOf(node), ...options], {
+  const built = spawnSync(node, [compiler, "rebuild", ...headersOf(major, node), ...options], {
     cwd: installed(major, name),
     encoding: "utf8",
     // Scripts of the package must find this Node, and what npm is told of the headers of another one counts for more than --nodedir.
