@@ -139,6 +139,16 @@ mod tests {
     }
 
     #[test]
+    fn a_number_beyond_any_range_is_passed_over_where_it_has_no_use() {
+        let text = r#"{"id":3,"red":833888888E88888888443}"#;
+        let reply = Incoming::Reply {
+            id: 3,
+            result: Ok(Value::Null),
+        };
+        assert_eq!(parse(text).unwrap(), reply);
+    }
+
+    #[test]
     fn what_is_no_message_is_an_error() {
         for text in ["", "hello", "[1]", "{\"id\":\"x\"}"] {
             assert!(parse(text).is_err(), "{text}");
