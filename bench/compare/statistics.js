@@ -11,6 +11,13 @@ function median(values) {
 /** The median of one field of runs; NaN where none has it. */
 const medianOf = (runs, field) => median(runs.map((run) => run[field]));
 
+/** How far the middle half of the runs lies around their median, as a share of it. */
+function spreadOf(runs, field) {
+  const sorted = runs.map((run) => run[field]).sort((a, b) => a - b);
+  const quartile = (share) => sorted[Math.round(share * (sorted.length - 1))];
+  return (quartile(0.75) - quartile(0.25)) / 2 / median(sorted);
+}
+
 const isNumber = (value) => Number.isFinite(value);
 const digits = (value) => value.toFixed(value < 1 ? 2 : value < 10 ? 1 : 0);
 const megabytes = (bytes) => (isNumber(bytes) ? digits(bytes / 2 ** 20) : "–");
@@ -24,4 +31,4 @@ function markdown(heads, rows) {
   return [heads, heads.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-module.exports = { median, medianOf, megabytes, seconds, milliseconds, times, markdown };
+module.exports = { median, medianOf, spreadOf, megabytes, seconds, milliseconds, times, markdown };

@@ -8,12 +8,13 @@ const os = require("node:os");
 const { join } = require("node:path");
 const { executable } = require("../../../__test__/support/node-versions");
 const { installed, tool } = require("../install");
-const { markdown, medianOf, megabytes, milliseconds } = require("../statistics");
+const { markdown, medianOf, megabytes, milliseconds, spreadOf } = require("../statistics");
 const { watchers } = require("../watchers");
 
 const COLLECTIONS = { minor: 20_000, major: 400 };
-const WARM_UP = 4000;
-const REQUESTS = 12_000;
+/** It goes on past the third second, when this package tests its native method, once. */
+const WARM_UP = 24_000;
+const REQUESTS = 24_000;
 const CONNECTIONS = 20;
 
 const cells = ({ majors, isQuick }) =>
@@ -32,34 +33,31 @@ function collections(cell, type) {
   return JSON.parse(stdout).each;
 }
 
-/** Sends so many requests and returns what was seen of them. */
-async function request(port, amount) {
-  const args = [tool("autocannon"), "--json", "-c", CONNECTIONS, "-a", amount, `http://127.0.0.1:${port}`];
-  const load = spawn(process.execPath, args.map(String), { stdio: ["ignore", "pipe", "ignore"] });
-  let told = "";
-  load.stdout.on("data", (text) => (told += text));
-  await once(load, "close");
-  return JSON.parse(told);
+/** The service has one processor, and who sends the requests another, where the system can tell them apart. */
+const HAS_TASKSET = [0, 1].every(
+  (processor) => spawnSync("taskset", ["-c", processor, "true"].map(String)).status === 0,
+);
+const on = (processor, command) =>
+  HAS_TASKSET ? ["taskset", ["-c", processor, ...command].map(String)] : [command[0], command.slice(1).map(String)];
+
+/** Sends so many requests to a service; returns what it took for them. */
+async function request(child, port, amount) {
+  const load = [process.execPath, tool("autocannon"), "-c", CONNECTIONS, "-a", amount, `http://127.0.0.1:${port}`];
+  await once(spawn(...on(0, load), { stdio: "ignore" }), "close");
+  child.send("tell");
+  const [took] = await once(child, "message");
+  return took;
 }
 
 async function service(cell) {
   const script = join(__dirname, "..", "service.js");
-  const child = spawn(executable(cell.major), ["--expose-gc", script, cell.contender, packageOf(cell)], {
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
+  const command = [executable(cell.major), "--expose-gc", script, cell.contender, packageOf(cell)];
+  const child = spawn(...on(1, command), { stdio: ["ignore", "ignore", "inherit", "ipc"] });
   const [{ port, idle }] = await once(child, "message");
-  await request(port, WARM_UP);
-  const before = await cpuOf(child);
-  const { requests, duration } = await request(port, REQUESTS);
-  const used = (await cpuOf(child)) - before;
+  const { cpu: warmUp } = await request(child, port, WARM_UP);
+  const { cpu, milliseconds: duration } = await request(child, port, REQUESTS);
   child.disconnect();
-  return { perSecond: requests.total / duration, cpuOfRequest: used / requests.total, idle };
-}
-
-async function cpuOf(child) {
-  child.send("tell");
-  const [{ user, system }] = await once(child, "message");
-  return user + system;
+  return { perSecond: (1e3 * REQUESTS) / duration, warmUp, cpuOfRequest: cpu / REQUESTS, idle };
 }
 
 async function measure(cell) {
@@ -82,15 +80,18 @@ function render(measured) {
     const share = (field) =>
       `${signed((100 * added(field)) / medianOf(base?.runs ?? [], field), (value) => value.toFixed(1))} %`;
     const isBase = cell.contender === "none";
-    const withAdded = (field, text) => (isBase ? text(medianOf(runs, field)) : signed(added(field), text));
+    const noise = (field) => ` ± ${(100 * spreadOf(runs, field)).toFixed(0)} %`;
+    const plain = (field, text) => text(medianOf(runs, field)) + noise(field);
+    const withAdded = (field, text) => (isBase ? plain(field, text) : signed(added(field), text));
     return [
       cell.major,
       watchers[cell.contender].title,
       runs.length,
       withAdded("minor", (value) => (value / 1e3).toFixed(1)),
       withAdded("major", (value) => (value / 1e3).toFixed(1)),
-      isBase ? milliseconds(medianOf(runs, "perSecond")) : share("perSecond"),
-      isBase ? milliseconds(medianOf(runs, "cpuOfRequest")) : share("cpuOfRequest"),
+      isBase ? plain("perSecond", milliseconds) : share("perSecond"),
+      isBase ? plain("cpuOfRequest", milliseconds) : share("cpuOfRequest"),
+      withAdded("warmUp", (value) => milliseconds(value / 1e3)),
       withAdded("idle", megabytes),
     ];
   });
@@ -102,6 +103,7 @@ function render(measured) {
     "CPU of a mark-compact (µs)",
     "requests per second",
     "CPU of a request (µs)",
+    "CPU of the warm-up (ms)",
     "idle RSS (MB)",
   ];
   return markdown(
@@ -113,11 +115,13 @@ function render(measured) {
 module.exports = {
   title: "Cost of watching",
   note: `CPU time of the whole process over ${COLLECTIONS.minor} scavenges and ${COLLECTIONS.major} mark-compacts of a small heap, and over ${REQUESTS} requests
-to an HTTP service that allocates for each, ${CONNECTIONS} connections, after ${WARM_UP} that are not counted. The others are told as what they
-add to "no hook" of the same turn, in the median; what is within the noise of the machine has either sign.
+to an HTTP service that allocates for each, ${CONNECTIONS} connections. A warm-up of ${WARM_UP} requests goes before, and is told by itself: this
+package tests its native method in it, once, 3 s after the start, in a frozen copy of the process. Behind "±" is how far
+the middle half of the turns lies around their median. The others are told as what they add to "no hook" of the same turn, in the
+median; what is within the noise of the machine has either sign.
 The heap has 4 MB, and a collection marks what the watcher's own code, and Node's that it loads, adds to it.
 \`npm run bench:watch\` takes our hook alone, inside of the collection.`,
-  turns: ({ isQuick }) => (isQuick ? 1 : 5),
+  turns: ({ isQuick }) => (isQuick ? 1 : 7),
   isTimed: true,
   cells,
   measure,
