@@ -15,7 +15,7 @@ const medianOf = (runs, field) => median(runs.map((run) => run[field]));
 function spreadOf(runs, field) {
   const sorted = runs.map((run) => run[field]).sort((a, b) => a - b);
   const quartile = (share) => sorted[Math.round(share * (sorted.length - 1))];
-  return (quartile(0.75) - quartile(0.25)) / 2 / median(sorted);
+  return (quartile(0.75) - quartile(0.25)) / 2 / medianOf(runs, field);
 }
 
 const isNumber = (value) => Number.isFinite(value);

@@ -33,17 +33,18 @@ function collections(cell, type) {
   return JSON.parse(stdout).each;
 }
 
+const hasTaskset = () => ["0", "1"].every((processor) => spawnSync("taskset", ["-c", processor, "true"]).status === 0);
+
 /** The service has one processor, and who sends the requests another, where the system can tell them apart. */
-const HAS_TASKSET = [0, 1].every(
-  (processor) => spawnSync("taskset", ["-c", processor, "true"].map(String)).status === 0,
-);
-const on = (processor, command) =>
-  HAS_TASKSET ? ["taskset", ["-c", processor, ...command].map(String)] : [command[0], command.slice(1).map(String)];
+function start(command, { processor, stdio }) {
+  const [program, ...args] = hasTaskset() ? ["taskset", "-c", processor, ...command] : command;
+  return spawn(program, args.map(String), { stdio });
+}
 
 /** Sends so many requests to a service; returns what it took for them. */
 async function request(child, port, amount) {
   const load = [process.execPath, tool("autocannon"), "-c", CONNECTIONS, "-a", amount, `http://127.0.0.1:${port}`];
-  await once(spawn(...on(0, load), { stdio: "ignore" }), "close");
+  await once(start(load, { processor: 0, stdio: "ignore" }), "close");
   child.send("tell");
   const [took] = await once(child, "message");
   return took;
@@ -52,7 +53,7 @@ async function request(child, port, amount) {
 async function service(cell) {
   const script = join(__dirname, "..", "service.js");
   const command = [executable(cell.major), "--expose-gc", script, cell.contender, packageOf(cell)];
-  const child = spawn(...on(1, command), { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const child = start(command, { processor: 1, stdio: ["ignore", "ignore", "inherit", "ipc"] });
   const [{ port, idle }] = await once(child, "message");
   const { cpu: warmUp } = await request(child, port, WARM_UP);
   const { cpu, milliseconds: duration } = await request(child, port, REQUESTS);
@@ -83,14 +84,15 @@ function render(measured) {
     const noise = (field) => ` ± ${(100 * spreadOf(runs, field)).toFixed(0)} %`;
     const plain = (field, text) => text(medianOf(runs, field)) + noise(field);
     const withAdded = (field, text) => (isBase ? plain(field, text) : signed(added(field), text));
+    const withShare = (field) => (isBase ? plain(field, milliseconds) : share(field));
     return [
       cell.major,
       watchers[cell.contender].title,
       runs.length,
       withAdded("minor", (value) => (value / 1e3).toFixed(1)),
       withAdded("major", (value) => (value / 1e3).toFixed(1)),
-      isBase ? plain("perSecond", milliseconds) : share("perSecond"),
-      isBase ? plain("cpuOfRequest", milliseconds) : share("cpuOfRequest"),
+      withShare("perSecond"),
+      withShare("cpuOfRequest"),
       withAdded("warmUp", (value) => milliseconds(value / 1e3)),
       withAdded("idle", megabytes),
     ];
