@@ -18,8 +18,9 @@ const MOST_MEMORY = 8 * 2 ** 30;
 
 const exists = ({ contender, major }) => major >= (contenders[contender].since ?? 0);
 
-/** On Node 18 the others have one shape only. */
-const isAffordable = ({ contender, major, shape }) => major !== 18 || contender === "native" || shape === "mix";
+/** On Node 18 the others have one shape and one size only. */
+const isAffordable = ({ contender, major, shape, megabytes }) =>
+  major !== 18 || contender === "native" || (shape === "mix" && megabytes === 64);
 
 const quick = {
   shapes: ["mix"],
