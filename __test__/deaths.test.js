@@ -42,6 +42,20 @@ const fatalErrors = {
 };
 
 for (const major of majors) {
+  test(`on Node ${major} one array far above the limit does not end the process before the inspector's dump`, async (context) => {
+    const directory = temporaryDirectory(context);
+    const pastTheLimit = "globalThis.arrays = []; setInterval(() => arrays.push(new Array(20e6).fill(0.5)), 20)";
+    const died = await runWatched(`watch({ method: "inspector" }); ${keepMarked(1234)} ${pastTheLimit}`, {
+      node: node(major).path,
+      flags: ["--max-old-space-size=64", "--inspect=0"],
+      cwd: directory,
+    });
+    assert.equal(died.signal, "SIGABRT", ending(died));
+    await assertHolds(directory, 1234);
+  });
+}
+
+for (const major of majors) {
   for (const [location, { flags, script }] of Object.entries(fatalErrors)) {
     test(`on Node ${major} a death by "${location}" leaves a snapshot, and Node's own message and abort`, async (context) => {
       const directory = temporaryDirectory(context);

@@ -126,7 +126,7 @@ impl IsolateWatch {
         if extension.granted() == 0 {
             self.watch().dump.wait_for_connection(CONNECTION_PATIENCE);
         }
-        let raised = extension.raise(current, initial);
+        let raised = extension.raise(current, initial, self.committed_now());
         self.extension.set(extension);
         raised.unwrap_or_else(|| {
             self.watch().report(Alarm::GivenUp {
@@ -164,10 +164,11 @@ impl IsolateWatch {
     }
 
     fn parting_limit(&self, current: u64) -> u64 {
-        parting_limit(
-            current,
-            self.isolate.old_generation_use(self.young).committed,
-        )
+        parting_limit(current, self.committed_now())
+    }
+
+    fn committed_now(&self) -> u64 {
+        self.isolate.old_generation_use(self.young).committed
     }
 
     fn install_near_heap_limit(&self) {
