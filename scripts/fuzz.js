@@ -2,14 +2,17 @@
 
 // `npm run fuzz -- [--minutes 10] [--target <word of its name>] [--keep]`: everything that parses is fuzzed, each target of
 // fuzz/ for so long, beginning with what is in fuzz/corpus and what earlier runs have left in .cache. With --keep the
-// smallest inputs of all these are kept in fuzz/corpus. What a run of all targets comes to is written to proof/FUZZING.md.
+// smallest inputs of all these are kept in fuzz/corpus. What the last run of each target came to is kept in proof/record and
+// written to proof/FUZZING.md.
 const { spawn, spawnSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
 const { parseArgs } = require("node:util");
+const { commit, replaceFile } = require("./proof-record");
 
 const root = path.join(__dirname, "..");
 const crate = path.join(root, "fuzz");
+const record = path.join(root, "proof", "record", "fuzzing.json");
 const results = path.join(root, "proof", "FUZZING.md");
 
 /** How many targets are fuzzed side by side. */
@@ -56,7 +59,7 @@ function scratchOf({ name }) {
   return folder;
 }
 
-/** Fuzzes a target for so long, or until it crashes; returns what libFuzzer says at the end. */
+/** Fuzzes a target for so long, or until it crashes; returns of what commit, and what libFuzzer says at the end. */
 async function fuzz(target, minutes) {
   const limits = [`-max_len=${target.longest}`, `-rss_limit_mb=${MOST_MEGABYTES}`, `-timeout=${MOST_SECONDS}`];
   const flags = [`-max_total_time=${Math.round(60 * minutes)}`, "-print_final_stats=1", "-detect_leaks=0", ...limits];
@@ -71,7 +74,7 @@ async function fuzz(target, minutes) {
   const executions = last(/^stat::number_of_executed_units:\s*(\d+)/gm);
   if (status !== 0) console.log(said.slice(-8000));
   return {
-    target,
+    commit: commit(),
     minutes,
     executions,
     aSecond: last(/^stat::average_exec_per_sec:\s*(\d+)/gm),
@@ -100,7 +103,15 @@ function keep(target) {
   fs.rmSync(least, { recursive: true });
 }
 
-function table(rows) {
+/** The last run of each target that was ever fuzzed: `{ <target>: <what fuzz() returned> }`. */
+const readRecord = () => (fs.existsSync(record) ? JSON.parse(fs.readFileSync(record, "utf8")) : {});
+
+function remember(target, run) {
+  replaceFile(record, `${JSON.stringify({ ...readRecord(), [target.name]: run }, null, 1)}\n`);
+  replaceFile(results, table(readRecord()));
+}
+
+function table(runs) {
   const number = (value) => value.toLocaleString("en-US").replaceAll(",", " ");
   return [
     "# Fuzzing",
@@ -108,22 +119,18 @@ function table(rows) {
     "`npm run fuzz`: libFuzzer with AddressSanitizer and debug assertions. A crash is a panic, an overflow, a read outside of what",
     `was allocated, more than ${MOST_SECONDS} s or ${MOST_MEGABYTES} MB, or the breach of what the first lines of a target in \`fuzz/targets/\` demand. Edges`,
     "are those of the code that is built into a target, the libraries with it; features tell how often as well. Peak memory is",
-    "that of the process, with the sanitizer's own.",
+    'that of the process, with the sanitizer\'s own. Each row is the last run of its target; "of" is the commit of the sources.',
     "",
-    "| target | what is read | minutes | executions | a second | edges | features | crashes | peak memory |",
-    "|---|---|---|---|---|---|---|---|---|",
-    ...rows.map(
-      (row) =>
-        `| [${row.target.name}](../fuzz/targets/${row.target.name}.rs) | ${row.target.reads} | ${row.minutes} | ${[
-          row.executions,
-          row.aSecond,
-          row.edges,
-          row.features,
-          row.crashes,
-        ]
-          .map(number)
-          .join(" | ")} | ${row.megabytes} MB |`,
-    ),
+    "| target | what is read | of | minutes | executions | a second | edges | features | crashes | peak memory |",
+    "|---|---|---|---|---|---|---|---|---|---|",
+    ...targets
+      .filter(({ name }) => runs[name])
+      .map(({ name, reads }) => {
+        const { commit, minutes, megabytes, executions, aSecond, edges, features, crashes } = runs[name];
+        const counts = [executions, aSecond, edges, features, crashes].map(number);
+        const cells = [`[${name}](../fuzz/targets/${name}.rs)`, reads, commit, minutes, ...counts, `${megabytes} MB`];
+        return `| ${cells.join(" | ")} |`;
+      }),
     "",
   ].join("\n");
 }
@@ -147,21 +154,17 @@ async function main() {
   const options = readOptions();
   demandTools();
   cargoFuzz("build");
-  const rows = [];
   const waiting = [...options.chosen];
   const work = async () => {
     for (let target = waiting.shift(); target; target = waiting.shift()) {
-      const { target: _, ...figures } = await fuzz(target, options.minutes);
-      console.log(`${figures.crashes === 0 ? "right" : "CRASHED"}: ${target.name}: ${JSON.stringify(figures)}`);
-      if (figures.crashes > 0) process.exitCode = 1;
-      rows.push({ target, ...figures });
+      const run = await fuzz(target, options.minutes);
+      console.log(`${run.crashes === 0 ? "right" : "CRASHED"}: ${target.name}: ${JSON.stringify(run)}`);
+      if (run.crashes > 0) process.exitCode = 1;
+      remember(target, run);
     }
   };
   await Promise.all(Array.from({ length: ABREAST }, work));
   if (options.keep) options.chosen.forEach(keep);
-  if (options.chosen.length < targets.length) return;
-  rows.sort((one, other) => targets.indexOf(one.target) - targets.indexOf(other.target));
-  fs.writeFileSync(results, table(rows));
   console.log(`The table: ${results}`);
 }
 
