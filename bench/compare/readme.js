@@ -15,17 +15,29 @@ const END = "<!-- end of what npm run bench has written -->";
 const MAJOR = 24;
 const MEGABYTES = 64;
 
-/** Of a table what was measured under the README's conditions. */
-function cellsOf(record, name) {
-  const table = tables.find((table) => table.name === name);
-  return record.cells(table).filter(({ cell }) => cell.major === MAJOR && cell.megabytes === MEGABYTES);
-}
+const cellsOf = (record, name) => record.cells(tables.find((table) => table.name === name));
+
+/** What was measured under the README's conditions. */
+const underConditions = (measured) =>
+  measured.filter(({ cell }) => cell.major === MAJOR && cell.megabytes === MEGABYTES);
 
 const isComplete = (run) => run.file === "complete";
 
 function completeOf(measured) {
   const runs = measured.flatMap(({ runs }) => runs);
   return runs.length > 0 ? `${runs.filter(isComplete).length}/${runs.length}` : "–";
+}
+
+/** What the native method left under all conditions. */
+function everywhere(measured) {
+  const own = measured.filter(({ cell }) => cell.contender === "native");
+  const range = (field) => {
+    const values = own.map(({ cell }) => cell[field]);
+    return [Math.min(...values), Math.max(...values)];
+  };
+  const [oldest, newest] = range("major");
+  const [least, most] = range("megabytes");
+  return `On Node ${oldest} to ${newest} with limits of ${least} MB to ${most} MB the native method left ${completeOf(own)} complete files.`;
 }
 
 const duration = (time) => (time < 1000 ? `${milliseconds(time)} ms` : time >= 1000 ? `${seconds(time)} s` : "–");
@@ -56,7 +68,7 @@ function row(contender, { completeness, limits, costs }) {
   ];
 }
 
-function text(measured) {
+function text(measured, completeness) {
   const heads = [
     "",
     "complete file: gradual leak",
@@ -78,6 +90,7 @@ function text(measured) {
       dumpers.map((contender) => row(contender, measured)),
     ),
     "",
+    everywhere(completeness),
     "The least memory limit is that of a container in which a complete file is left, as a multiple of `--max-old-space-size`; without",
     `any dump the application needs ${timesOfLimit(nothing?.runs ?? [])}. The load average of the machine was ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}, in the median ${median(loads).toFixed(1)}.`,
   ].join("\n");
@@ -85,10 +98,11 @@ function text(measured) {
 
 /** Writes the table between its marks, where each of its columns was measured, and says what it did. */
 function writeReadme(record) {
+  const completeness = cellsOf(record, "1");
   const measured = {
-    completeness: cellsOf(record, "1"),
-    limits: cellsOf(record, "2"),
-    costs: cellsOf(record, "3"),
+    completeness: underConditions(completeness),
+    limits: underConditions(cellsOf(record, "2")),
+    costs: underConditions(cellsOf(record, "3")),
   };
   if (Object.values(measured).some(({ length }) => length === 0))
     return `left as it was, for of tables 1, 2 and 3 one has no cell of Node ${MAJOR} at ${MEGABYTES} MB`;
@@ -96,7 +110,7 @@ function writeReadme(record) {
   const [before, rest] = readme.split(BEGIN);
   const after = rest?.split(END)[1];
   if (after === undefined) throw new Error(`${FILE} has no table between "${BEGIN}" and "${END}"`);
-  fs.writeFileSync(FILE, `${before}${BEGIN}\n\n${text(measured)}\n\n${END}${after}`);
+  fs.writeFileSync(FILE, `${before}${BEGIN}\n\n${text(measured, completeness)}\n\n${END}${after}`);
   return FILE;
 }
 

@@ -100,7 +100,7 @@ module.exports = {
   note: `The application holds ${compared.map((shape) => shapes[shape].title).join(", ")} up to 60 % of the limit, and leaks on:
 *gradual* in turns of the event loop, *abrupt* by arrays of 75 % of the limit, *synchronous* in a loop that never yields.
 Complete: an independent reader finds each leaked object in it. Each cell counts complete files of runs. A run that takes
-${TIMEOUT / 1e3} s for each 64 MB, or 64 times the limit in memory, is ended.`,
+${TIMEOUT / 1e3} s for each 64 MB, or 64 times the limit in memory but ${MOST_MEMORY / 2 ** 30} GB at most, is ended.`,
   turns: () => 1,
   isTimed: false,
   cells,
