@@ -108,7 +108,7 @@ function plot(measured) {
     return { name: contender, value: run && run.limit / (found.cell.megabytes * MB) };
   };
   return present.map((shape) => ({
-    title: `Least memory, x heap: ${shapes[shape].title}`,
+    title: `Limit, x heap: ${shapes[shape].title}`,
     bars: Object.keys(contenders).map((name) => barOf(name, shape)),
   }));
 }
